@@ -39,8 +39,11 @@ func (a *App) scheduledTasks() *scheduled.Tasks {
 
 func (a *App) loadDue(ctx context.Context, name string) (done string, err error) {
 	r, err := a.Load(ctx, name, load.Options{})
-	if err != nil || r.Number == 0 {
-		return "nothing is new", err
+	switch {
+	case err != nil:
+		return "", err
+	case r.Number == 0:
+		return "nothing is new", nil
 	}
 	return fmt.Sprintf("%d objects, %d rows, %d rejected", r.Objects, r.Rows, r.Rejected), nil
 }
@@ -51,11 +54,17 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 		return "", err
 	}
 	changed, err := runner.Changed(ctx)
-	if err != nil || !changed {
-		return "nothing has changed", err
+	switch {
+	case err != nil:
+		return "", err
+	case !changed:
+		return "nothing has changed", nil
 	}
 	out, err := runner.Run(ctx, models.Options{})
-	return fmt.Sprintf("run %d of %d models", out.Run, len(out.Models)), err
+	if err != nil { // it was undone
+		return "", err
+	}
+	return fmt.Sprintf("run %d of %d models", out.Run, len(out.Models)), nil
 }
 
 // archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived.

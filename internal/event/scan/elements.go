@@ -11,18 +11,16 @@ import (
 // ElementLines returns the elements of the lists at a path of properties, in all objects of a file, as lines: a row is an element's number
 // in the file. What is outside the lists is left out. A list that is not closed, and a file without such a list, are errors.
 func ElementLines(file io.Reader, path []string) io.Reader {
-	return &elementReader{in: file, path: path}
+	r := &elementReader{path: path}
+	r.lineReader = lineReader{in: file, convert: r.convert, end: r.end}
+	return r
 }
 
 // elementReader converts blocks of a file.
 type elementReader struct {
-	in   io.Reader
-	path []string
-	raw  []byte
-	out  []byte // converted
-	from int    // what of out was read
-	err  error
+	lineReader
 
+	path    []string
 	stack   nesting // of the file
 	matched int     // names of the path that lead to the innermost open object
 	list    int     // the depth of the list inside which rows are; 0: outside of it
@@ -34,34 +32,13 @@ type elementReader struct {
 	value   bool    // a colon followed it
 }
 
-// Read reads the next bytes of the lines.
-func (r *elementReader) Read(p []byte) (int, error) {
-	for r.from == len(r.out) {
-		if r.err != nil {
-			return 0, r.err
-		}
-		r.convert()
-	}
-	n := copy(p, r.out[r.from:])
-	r.from += n
-	return n, nil
-}
-
-func (r *elementReader) convert() {
-	if r.raw == nil {
-		r.raw = make([]byte, objectBlock)
-	}
-	n, err := r.in.Read(r.raw)
-	r.out, r.from = r.out[:0], 0
-	for _, c := range r.raw[:n] {
+func (r *elementReader) convert(b []byte) {
+	for _, c := range b {
 		if r.quoted {
 			r.text(c)
 		} else {
 			r.token(c)
 		}
-	}
-	if r.err = err; err == io.EOF {
-		r.err = r.end()
 	}
 }
 

@@ -15,17 +15,54 @@ const objectBlock = 64 << 10
 // a top-level list a row is an element's number. Values keep their bytes, but for line ends between tokens, which become blanks. A list
 // that is not closed is an error, as a part of the file is missing. Outside of lists an object that is not closed ends with the line where
 // it is inside a text, or before a line that begins with an object that it cannot contain: so a broken row takes no other with it.
-func ObjectLines(file io.Reader) io.Reader { return &objectReader{in: file} }
+func ObjectLines(file io.Reader) io.Reader {
+	r := &objectReader{}
+	r.lineReader = lineReader{in: file, convert: r.convert, end: r.end}
+	return r
+}
+
+// lineReader converts a file block by block.
+type lineReader struct {
+	in      io.Reader
+	convert func(block []byte) // appends to out; it may change the block
+	end     func() error       // returns the error of a file that ends here; io.EOF if it is complete
+	raw     []byte             // a block
+	out     []byte             // converted
+	from    int                // what of out was read
+	err     error
+}
+
+// Read reads the next bytes of the lines.
+func (l *lineReader) Read(p []byte) (int, error) {
+	for l.from == len(l.out) {
+		if l.err != nil {
+			return 0, l.err
+		}
+		l.next()
+	}
+	n := copy(p, l.out[l.from:])
+	l.from += n
+	return n, nil
+}
+
+// next converts the next block.
+func (l *lineReader) next() {
+	if l.raw == nil {
+		l.raw = make([]byte, objectBlock)
+	}
+	n, err := l.in.Read(l.raw)
+	l.out, l.from = l.out[:0], 0
+	l.convert(l.raw[:n])
+	if l.err = err; err == io.EOF {
+		l.err = l.end()
+	}
+}
 
 // objectReader converts blocks of a file in place, but for line ends that it inserts.
 type objectReader struct {
-	in   io.Reader
-	raw  []byte // a block
-	kept int    // bytes of the block that are in out
-	out  []byte // converted
-	from int    // what of out was read
-	err  error
+	lineReader
 
+	kept    int     // bytes of the block that are in out
 	stack   nesting // of the current row
 	list    bool    // inside a top-level list
 	row     bool    // the current line has a part of a row
@@ -57,27 +94,9 @@ func (n *nesting) close() {
 // inObject reports whether the innermost open one is an object.
 func (n *nesting) inObject() bool { return n.objects&1 == 1 }
 
-// Read reads the next bytes of the lines.
-func (r *objectReader) Read(p []byte) (int, error) {
-	for r.from == len(r.out) {
-		if r.err != nil {
-			return 0, r.err
-		}
-		r.convert()
-	}
-	n := copy(p, r.out[r.from:])
-	r.from += n
-	return n, nil
-}
-
-func (r *objectReader) convert() {
-	if r.raw == nil {
-		r.raw = make([]byte, objectBlock)
-	}
-	n, err := r.in.Read(r.raw[:objectBlock])
-	b := r.raw[:n]
-	r.out, r.from, r.kept = r.out[:0], 0, 0
-	for i := 0; i < n; i++ {
+func (r *objectReader) convert(b []byte) {
+	r.kept = 0
+	for i := 0; i < len(b); i++ {
 		switch {
 		case r.quoted:
 			i = r.text(b, i)
@@ -88,9 +107,13 @@ func (r *objectReader) convert() {
 		}
 	}
 	r.out = append(r.out, b[r.kept:]...)
-	if r.err = err; err == io.EOF && r.list {
-		r.err = errOpenList
+}
+
+func (r *objectReader) end() error {
+	if r.list {
+		return errOpenList
 	}
+	return io.EOF
 }
 
 // plain are the bytes of numbers and words.

@@ -61,19 +61,8 @@ var keptColumns = []column.Field{field("table_name", column.String), field("firs
 
 // EnsureJournal creates the journal if it is missing.
 func EnsureJournal(ctx context.Context, tx warehouse.Tx) error {
-	for _, t := range []struct {
-		name    string
-		columns []column.Field
-	}{{Journal, journalColumns}, {droppedTable, droppedColumns}, {keptTable, keptColumns}} {
-		_, found, err := tx.Table(ctx, t.name)
-		if err == nil && !found {
-			err = tx.Create(ctx, t.name, t.columns)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return warehouse.Ensure(ctx, tx, warehouse.Definition{Name: Journal, Columns: journalColumns},
+		warehouse.Definition{Name: droppedTable, Columns: droppedColumns}, warehouse.Definition{Name: keptTable, Columns: keptColumns})
 }
 
 // Parts reads the parts of one table, or of all if it is empty, sorted by table, period and number. There are none in a warehouse without a
@@ -88,7 +77,7 @@ func Parts(ctx context.Context, r warehouse.Reader, table string) (list []Part, 
 	}
 	sql := "SELECT " + strings.Join(names, ", ") + " FROM " + Journal
 	if table != "" {
-		sql += " WHERE table_name = " + literal(table)
+		sql += " WHERE table_name = " + warehouse.Literal(table)
 	}
 	var failed error
 	err = r.Query(ctx, sql+" ORDER BY table_name, first_day, until_day, part", func(_ []warehouse.Column, v []column.Vector) error {
@@ -182,7 +171,7 @@ func oneBlock(v []column.Vector) warehouse.Rows {
 func dropParts(ctx context.Context, tx warehouse.Tx, parts []Part, now time.Time) error {
 	v := column.NewVectors(column.Types(droppedColumns), len(parts))
 	for i := range parts {
-		n, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", Journal, literal(parts[i].Object.Name)))
+		n, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", Journal, warehouse.Literal(parts[i].Object.Name)))
 		if err != nil {
 			return err
 		}
@@ -205,7 +194,7 @@ var errChanged = failure.Wrap(failure.Transient, errors.New("the rows have chang
 // own refuses parts of another project.
 func (a *Archiver) own(parts []Part) error {
 	if slices.ContainsFunc(parts, func(p Part) bool { return p.project != a.ProjectID }) {
-		return failure.Wrap(failure.Data, errors.New("the archive in this schema is of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+		return warehouse.OtherProjectError("the archive in this schema is")
 	}
 	return nil
 }
@@ -231,6 +220,3 @@ func (a *Archiver) List(ctx context.Context) (list []Part, err error) {
 	})
 	return list, err
 }
-
-// literal quotes a name for SQL. None contains a backslash, which Redshift takes for an escape.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

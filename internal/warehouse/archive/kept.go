@@ -13,7 +13,7 @@ import (
 
 // keep records until when a restored period stays where it is. A zero time: it does not.
 func keep(ctx context.Context, tx warehouse.Tx, table string, p Period, until time.Time) error {
-	where := fmt.Sprintf(" WHERE table_name = %s AND first_day = %s AND until_day = %s", literal(table), dateSQL(p.First), dateSQL(p.Until))
+	where := fmt.Sprintf(" WHERE table_name = %s AND first_day = %s AND until_day = %s", warehouse.Literal(table), dateSQL(p.First), dateSQL(p.Until))
 	if _, err := tx.Exec(ctx, "DELETE FROM "+keptTable+where); err != nil || until.IsZero() {
 		return err
 	}
@@ -32,7 +32,7 @@ func (a *Archiver) kept(ctx context.Context, r warehouse.Reader, table string) (
 		return nil, err
 	}
 	now := a.Now().UnixMicro()
-	err = r.Query(ctx, fmt.Sprintf("SELECT first_day, until_day, kept_until FROM %s WHERE table_name = %s", keptTable, literal(table)), func(_ []warehouse.Column, v []column.Vector) error {
+	err = r.Query(ctx, fmt.Sprintf("SELECT first_day, until_day, kept_until FROM %s WHERE table_name = %s", keptTable, warehouse.Literal(table)), func(_ []warehouse.Column, v []column.Vector) error {
 		for i := range v[0].Len() {
 			if v[2].Ints[i] > now {
 				list = append(list, Period{dayOf(v[0].Ints[i]), dayOf(v[1].Ints[i])})

@@ -66,7 +66,7 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 		if now.Sub(at) < keepDropped {
 			continue
 		}
-		if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", droppedTable, literal(name))); err != nil {
+		if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", droppedTable, warehouse.Literal(name))); err != nil {
 			return deleted, err
 		}
 	}

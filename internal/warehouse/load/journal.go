@@ -5,14 +5,11 @@ package load
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"bursar/internal/column"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 )
@@ -48,19 +45,12 @@ var rejectedColumns = []column.Field{
 	field("column_name", column.String), field("reason", column.String), field("content", column.String),
 }
 
-// createJournal creates the tables of the journal unless they exist.
-func createJournal(ctx context.Context, tx warehouse.Tx) error {
-	for _, t := range []struct {
-		name    string
-		columns []column.Field
-	}{{loadsTable, loadsColumns}, {objectsTable, objectsColumns}, {stagedTable, objectsColumns}, {rejectedTable, rejectedColumns}} {
-		_, found, err := tx.Table(ctx, t.name)
-		if err == nil && !found {
-			err = tx.Create(ctx, t.name, t.columns)
-		}
-		if err != nil {
-			return fmt.Errorf("create the journal of loads: %w", err)
-		}
+// ensureJournal creates the tables of the journal unless they exist.
+func ensureJournal(ctx context.Context, tx warehouse.Tx) error {
+	err := warehouse.Ensure(ctx, tx, warehouse.Definition{Name: loadsTable, Columns: loadsColumns}, warehouse.Definition{Name: objectsTable, Columns: objectsColumns},
+		warehouse.Definition{Name: stagedTable, Columns: objectsColumns}, warehouse.Definition{Name: rejectedTable, Columns: rejectedColumns})
+	if err != nil {
+		return fmt.Errorf("create the journal of loads: %w", err)
 	}
 	return nil
 }
@@ -109,9 +99,6 @@ type object struct {
 	Rows, Rejected int64
 	Number         int64 // of the load
 }
-
-// literal quotes a text that contains no backslash.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // history is what the journal knows of a load.
 type history struct {
@@ -169,16 +156,16 @@ func (r *run) readHistory(ctx context.Context) error {
 
 // checkProject refuses the journal of another project.
 func checkProject(ctx context.Context, r warehouse.Reader, project string) error {
-	foreign, err := numbers(ctx, r, fmt.Sprintf("SELECT count(*) FROM %s WHERE project <> %s", loadsTable, literal(project)))
+	foreign, err := numbers(ctx, r, fmt.Sprintf("SELECT count(*) FROM %s WHERE project <> %s", loadsTable, warehouse.Literal(project)))
 	if err == nil && foreign[0] > 0 {
-		err = failure.Wrap(failure.Data, errors.New("the loads in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+		err = warehouse.OtherProjectError("the loads in this schema are")
 	}
 	return err
 }
 
 // readKnown reads what is needed of all objects.
 func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.Load) error {
-	sql := fmt.Sprintf("SELECT object, size, modified, etag, period FROM %s WHERE load = %s", objectsTable, literal(l.Name))
+	sql := fmt.Sprintf("SELECT object, size, modified, etag, period FROM %s WHERE load = %s", objectsTable, warehouse.Literal(l.Name))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			version := version(rows[1].Ints[i], rows[2].Ints[i], rows[3].Text(i))
@@ -198,7 +185,7 @@ func nameDigest(name string) column.Digest { return column.Sum128([]byte(name)) 
 
 func (h *history) readRecords(ctx context.Context, r warehouse.Reader, load, table string) error {
 	sql := fmt.Sprintf(`SELECT load_number, load, strategy, table_name, source, scope, columns, declaration, attempt, started, finished, project, replaced FROM %s
-WHERE load = %s OR table_name = %s ORDER BY load_number`, loadsTable, literal(load), literal(table))
+WHERE load = %s OR table_name = %s ORDER BY load_number`, loadsTable, warehouse.Literal(load), warehouse.Literal(table))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			one := record{
@@ -231,7 +218,7 @@ func (h *history) add(one *record, load, table string) {
 
 // eachObject calls each with the objects of a load in a table of the journal.
 func eachObject(ctx context.Context, r warehouse.Reader, table, load string, each func(*object) error) error {
-	sql := fmt.Sprintf("SELECT object, size, modified, etag, digest, period, row_count, rejected, load_number FROM %s WHERE load = %s", table, literal(load))
+	sql := fmt.Sprintf("SELECT object, size, modified, etag, digest, period, row_count, rejected, load_number FROM %s WHERE load = %s", table, warehouse.Literal(load))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			o := object{

@@ -98,7 +98,7 @@ func (r *run) dropStaged(ctx context.Context, tx warehouse.Tx) error {
 		return err
 	}
 	for _, sql := range []string{
-		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, literal(r.declared.Name)),
+		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, warehouse.Literal(r.declared.Name)),
 		fmt.Sprintf("DELETE FROM %s WHERE load_number = %d", rejectedTable, r.history.Open.Number),
 		fmt.Sprintf("DELETE FROM %s WHERE load_number = %d", loadsTable, r.history.Open.Number),
 	} {
@@ -158,14 +158,14 @@ func (r *run) moveRows(ctx context.Context, tx warehouse.Tx, rows int64) error {
 
 // finishRecord moves the staged objects in the journal, and finishes the load there.
 func (r *run) finishRecord(ctx context.Context, tx warehouse.Tx, number int64, total *sums) error {
-	load := literal(r.declared.Name)
+	load := warehouse.Literal(r.declared.Name)
 	columns := warehouse.QuoteAll(r.db(), objectsColumns)
 	finished := r.now().Format("2006-01-02T15:04:05.000000Z")
 	for _, sql := range []string{
 		fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s WHERE load = %s", objectsTable, columns, columns, stagedTable, load),
 		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, load),
 		fmt.Sprintf("UPDATE %s SET finished = CAST(%s AS %s), attempt = %s, objects = %d, row_count = %d, rejected = %d, bytes = %d WHERE load_number = %d",
-			loadsTable, literal(finished), r.db().Type(column.Type{Kind: column.Timestamp}), literal(r.attempt), total.Objects, total.Rows, total.Rejected, total.Bytes, number),
+			loadsTable, warehouse.Literal(finished), r.db().Type(column.Type{Kind: column.Timestamp}), warehouse.Literal(r.attempt), total.Objects, total.Rows, total.Rejected, total.Bytes, number),
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err

@@ -43,9 +43,9 @@ func (r *run) deletePeriods(ctx context.Context, tx warehouse.Tx) error {
 	}
 	kind := column.Type{Kind: periodKinds[by]}
 	for _, sql := range []string{
-		fmt.Sprintf("DELETE FROM %s WHERE %s >= CAST(%s AS %s)", warehouse.Quote(r.db(), r.declared.Table), warehouse.Quote(r.db(), periodColumn), literal(value), r.db().Type(kind)),
+		fmt.Sprintf("DELETE FROM %s WHERE %s >= CAST(%s AS %s)", warehouse.Quote(r.db(), r.declared.Table), warehouse.Quote(r.db(), periodColumn), warehouse.Literal(value), r.db().Type(kind)),
 		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND (length(period) > %d OR length(period) = %d AND period >= %s)",
-			objectsTable, literal(r.declared.Name), len(text), len(text), literal(text)),
+			objectsTable, warehouse.Literal(r.declared.Name), len(text), len(text), warehouse.Literal(text)),
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
@@ -59,7 +59,7 @@ func (r *run) replaceTable(ctx context.Context, tx warehouse.Tx) error {
 	if err := r.remakeTable(ctx, tx, func() error { return tx.Replace(ctx, r.declared.Table, r.stagingTable()) }); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE load = %s", objectsTable, literal(r.declared.Name)))
+	_, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE load = %s", objectsTable, warehouse.Literal(r.declared.Name)))
 	return err
 }
 
@@ -75,7 +75,7 @@ func (r *run) pruneRejected(ctx context.Context, tx warehouse.Tx) error {
 	if r.mode == addRows {
 		return nil
 	}
-	_, err := tx.Exec(ctx, fmt.Sprintf(pruneSQL, rejectedTable, literal(r.declared.Name), objectsTable))
+	_, err := tx.Exec(ctx, fmt.Sprintf(pruneSQL, rejectedTable, warehouse.Literal(r.declared.Name), objectsTable))
 	return err
 }
 
@@ -89,8 +89,8 @@ func (r *run) writeTouched(ctx context.Context, tx warehouse.Tx) error {
 		return err
 	}
 	for _, sql := range []string{
-		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND object IN (SELECT object FROM %s WHERE load = %s)", objectsTable, literal(r.declared.Name), stagedTable, literal(marker)),
-		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, literal(marker)),
+		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND object IN (SELECT object FROM %s WHERE load = %s)", objectsTable, warehouse.Literal(r.declared.Name), stagedTable, warehouse.Literal(marker)),
+		fmt.Sprintf("DELETE FROM %s WHERE load = %s", stagedTable, warehouse.Literal(marker)),
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err

@@ -62,7 +62,7 @@ func (r *run) totalBytes() (total int64) {
 // write executes a transaction of this load on the state that it was planned on.
 func (r *run) write(ctx context.Context, do func(ctx context.Context, tx warehouse.Tx) error) error {
 	return r.db().Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
-		if err := createJournal(ctx, tx); err != nil {
+		if err := ensureJournal(ctx, tx); err != nil {
 			return err
 		}
 		if err := r.checkState(ctx, tx); err != nil {
@@ -79,7 +79,7 @@ FROM ` + loadsTable + ` WHERE load = %[1]s`
 
 // checkState fails if another process has changed what the load was planned on.
 func (r *run) checkState(ctx context.Context, tx warehouse.Tx) error {
-	now, err := numbers(ctx, tx, fmt.Sprintf(stateSQL, literal(r.declared.Name)))
+	now, err := numbers(ctx, tx, fmt.Sprintf(stateSQL, warehouse.Literal(r.declared.Name)))
 	if err != nil {
 		return err
 	}

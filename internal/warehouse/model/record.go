@@ -4,14 +4,12 @@ package model
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"bursar/internal/column"
-	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/publish"
@@ -78,19 +76,7 @@ func definitionOf(m *project.Model) string {
 
 // ensureRecords creates the tables of the record.
 func ensureRecords(ctx context.Context, tx warehouse.Tx) error {
-	for _, t := range []struct {
-		name    string
-		columns []column.Field
-	}{{modelsTable, modelsColumns}, {sourcesTable, sourcesColumns}} {
-		_, found, err := tx.Table(ctx, t.name)
-		if err == nil && !found {
-			err = tx.Create(ctx, t.name, t.columns)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return warehouse.Ensure(ctx, tx, warehouse.Definition{Name: modelsTable, Columns: modelsColumns}, warehouse.Definition{Name: sourcesTable, Columns: sourcesColumns})
 }
 
 // readRecords reads the records of all models, by name. There are none in a warehouse without a run.
@@ -120,7 +106,7 @@ func (r *Runner) readRecords(ctx context.Context, from warehouse.Reader) (map[st
 		return nil, err
 	}
 	if foreign {
-		return nil, failure.Wrap(failure.Data, errors.New("the models in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+		return nil, warehouse.OtherProjectError("the models in this schema are")
 	}
 	return records, readSources(ctx, from, records)
 }
@@ -141,7 +127,7 @@ func readSources(ctx context.Context, from warehouse.Reader, records map[string]
 
 // writeRecord replaces the record of a model.
 func (b *build) writeRecord(ctx context.Context, n *Node, now *record) error {
-	name := literal(n.Model.Name)
+	name := warehouse.Literal(n.Model.Name)
 	rows := "NULL"
 	if now.rows != nil {
 		rows = fmt.Sprint(*now.rows)
@@ -150,11 +136,11 @@ func (b *build) writeRecord(ctx context.Context, n *Node, now *record) error {
 		fmt.Sprintf("DELETE FROM %s WHERE model = %s", modelsTable, name),
 		fmt.Sprintf("DELETE FROM %s WHERE model = %s", sourcesTable, name),
 		fmt.Sprintf("INSERT INTO %s (model, project, materialize, definition, run, row_count, started, seconds) VALUES (%s, %s, %s, %s, %d, %s, %s, %s)", modelsTable, name,
-			literal(b.ProjectID), literal(string(now.materialize)), literal(now.definition), now.run, rows, instantLiteral(&now.started, b.db.Type), now.seconds),
+			warehouse.Literal(b.ProjectID), warehouse.Literal(string(now.materialize)), warehouse.Literal(now.definition), now.run, rows, instantLiteral(&now.started, b.db.Type), now.seconds),
 	}
 	var sources []string
 	for table, p := range now.sources {
-		sources = append(sources, fmt.Sprintf("(%s, %s, %d, %d, %d, %d)", name, literal(table), p.Generation, p.Through, p.Retraction, p.GivenUp))
+		sources = append(sources, fmt.Sprintf("(%s, %s, %d, %d, %d, %d)", name, warehouse.Literal(table), p.Generation, p.Through, p.Retraction, p.GivenUp))
 	}
 	if slices.Sort(sources); len(sources) > 0 {
 		statements = append(statements, fmt.Sprintf("INSERT INTO %s (model, table_name, generation, through, retraction, given_up) VALUES %s", sourcesTable, strings.Join(sources, ", ")))
@@ -166,6 +152,3 @@ func (b *build) writeRecord(ctx context.Context, n *Node, now *record) error {
 	}
 	return nil
 }
-
-// literal quotes a name for SQL. None contains a backslash, which Redshift takes for an escape.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

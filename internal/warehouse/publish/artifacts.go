@@ -203,7 +203,7 @@ func (a *artifactsPublication) fill(ctx context.Context, table string) error {
 	}
 	_, run, _, _ := a.artifacts.Generation()
 	a.out.Rows, a.record.rows, a.record.through = added, added, run
-	if _, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE pipeline = %s", runsTable, literal(a.pipeline.Name))); err != nil {
+	if _, err := a.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE pipeline = %s", runsTable, warehouse.Literal(a.pipeline.Name))); err != nil {
 		return err
 	}
 	return a.recordRuns(ctx, 1, run)

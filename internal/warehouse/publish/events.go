@@ -154,7 +154,7 @@ func (e *eventsPublication) replace(ctx context.Context, how fit) error {
 	}
 	e.record = &record{table: e.table, source: e.stream.Name, project: e.ProjectID, retraction: e.at.retraction}
 	for _, table := range []string{batchesTable, daysTable} {
-		if _, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE stream = %s", table, literal(e.stream.Name))); err != nil {
+		if _, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE stream = %s", table, warehouse.Literal(e.stream.Name))); err != nil {
 			return err
 		}
 	}
@@ -230,7 +230,7 @@ func (e *eventsPublication) applyRetractions(ctx context.Context) error {
 		}
 		e.out.Removed += removed
 		e.record.rows -= removed
-		where := fmt.Sprintf(" WHERE stream = %s AND batch = %d", literal(e.stream.Name), number)
+		where := fmt.Sprintf(" WHERE stream = %s AND batch = %d", warehouse.Literal(e.stream.Name), number)
 		if err := execAll(ctx, e.tx, []string{"DELETE FROM " + batchesTable + where, "DELETE FROM " + daysTable + where}); err != nil {
 			return err
 		}
@@ -324,7 +324,7 @@ func (e *eventsPublication) daysSQL(table string, first, last uint64) string {
 		day = warehouse.DaySQL(e.db, day)
 	}
 	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) SELECT %s, %s, %s, count(*) FROM %s WHERE %s AND %s IS NOT NULL GROUP BY %s, %s",
-		daysTable, literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(first, last), day, BatchColumn, day)
+		daysTable, warehouse.Literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(first, last), day, BatchColumn, day)
 }
 
 // between is the condition that an event is in one of the batches from first to last.

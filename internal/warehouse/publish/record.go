@@ -5,14 +5,12 @@ package publish
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"bursar/internal/column"
-	"bursar/internal/failure"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
 )
@@ -73,7 +71,7 @@ GROUP BY e.table_name, e.base, e.day, e.watermark, e.events, e.quarantined, e.br
 // ensureRecord creates what is missing of the record.
 func ensureRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx) error {
 	for name, columns := range recordTables {
-		if err := ensureColumns(ctx, tx, name, columns); err != nil {
+		if err := warehouse.Ensure(ctx, tx, warehouse.Definition{Name: name, Columns: columns}); err != nil {
 			return err
 		}
 	}
@@ -85,27 +83,6 @@ func ensureRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx) e
 		_, err = tx.Exec(ctx, freshnessSQL(db))
 	}
 	return err
-}
-
-// ensureColumns creates a table, or adds those columns that it lacks.
-func ensureColumns(ctx context.Context, tx warehouse.Tx, name string, columns []column.Field) error {
-	table, found, err := tx.Table(ctx, name)
-	if err != nil {
-		return err
-	}
-	if !found {
-		return tx.Create(ctx, name, columns)
-	}
-	var missing []column.Field
-	for _, c := range columns {
-		if table.Column(c.Name) == nil {
-			missing = append(missing, c)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return tx.AddColumns(ctx, name, missing)
 }
 
 // record is the row of a table in bursar_tables.
@@ -136,7 +113,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 	}
 	sql := fmt.Sprintf("SELECT %s FROM %s", joined(names(columns)), tablesTable)
 	if table != "" {
-		sql += " WHERE table_name = " + literal(table)
+		sql += " WHERE table_name = " + warehouse.Literal(table)
 	}
 	err = r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		v := recordVectors(columns, rows)
@@ -199,14 +176,14 @@ func (p *Publisher) readRecord(ctx context.Context, r warehouse.Reader, s source
 	}
 	found := &list[0]
 	if found.project != p.ProjectID {
-		return nil, failure.Wrap(failure.Data, errors.New("the tables in this schema are of another project: set another `schema` of the warehouse in bursar.yaml, or drop the schema"))
+		return nil, warehouse.OtherProjectError("the tables in this schema are")
 	}
 	return found, nil
 }
 
 // writeRecord replaces the record of a table.
 func writeRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, r *record, streams []string, now time.Time) error {
-	where := " WHERE table_name = " + literal(r.table)
+	where := " WHERE table_name = " + warehouse.Literal(r.table)
 	statements := []string{"DELETE FROM " + tablesTable + where, "DELETE FROM " + sourcesTable + where}
 	for _, stream := range streams {
 		statements = append(statements, insertSQL(db, sourcesTable, []any{r.table, stream}))
@@ -246,21 +223,18 @@ func insertSQL(db warehouse.Database, table string, rows ...[]any) string {
 func valueSQL(db warehouse.Database, value any) string {
 	switch value := value.(type) {
 	case string:
-		return literal(value)
+		return warehouse.Literal(value)
 	case int64:
 		return strconv.FormatInt(value, 10)
 	case uint64:
 		return strconv.FormatUint(value, 10)
 	case *time.Time:
 		if value != nil {
-			return "CAST(" + literal(value.UTC().Format("2006-01-02 15:04:05.999999+00")) + " AS " + db.Type(column.Type{Kind: column.Timestamp}) + ")"
+			return "CAST(" + warehouse.Literal(value.UTC().Format("2006-01-02 15:04:05.999999+00")) + " AS " + db.Type(column.Type{Kind: column.Timestamp}) + ")"
 		}
 		return "NULL"
 	}
 	panic(fmt.Sprintf("bug: a value of type %T in the record of publications", value))
 }
-
-// literal quotes a name or a list of columns for SQL. None contains a backslash, which Redshift takes for an escape.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 func joined(names []string) string { return strings.Join(names, ", ") }

@@ -136,7 +136,7 @@ func (v *verification) writeBroken(ctx context.Context) error {
 			return err
 		}
 		_, err := tx.Exec(ctx, fmt.Sprintf("UPDATE %s SET broken = %d WHERE table_name = %s AND published = %s",
-			tablesTable, broken, literal(v.table), valueSQL(v.db, v.record.published)))
+			tablesTable, broken, warehouse.Literal(v.table), valueSQL(v.db, v.record.published)))
 		return err
 	})
 }

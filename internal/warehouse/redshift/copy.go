@@ -81,7 +81,7 @@ type stage struct {
 // copySQL loads JSON whose members have the names of columns. A value that does not fit is an error.
 func (s *stage) copySQL(table string) string {
 	return fmt.Sprintf("COPY %s FROM %s IAM_ROLE %s MANIFEST FORMAT AS JSON 'auto' GZIP TIMEFORMAT 'auto' DATEFORMAT 'auto' COMPUPDATE OFF STATUPDATE OFF",
-		table, literal(s.db.config.ObjectsURL+s.prefix+"manifest"), literal(s.db.config.CopyRole))
+		table, warehouse.Literal(s.db.config.ObjectsURL+s.prefix+"manifest"), warehouse.Literal(s.db.config.CopyRole))
 }
 
 // write puts all rows and then the manifest.
@@ -194,6 +194,3 @@ func (s *stage) encodeValue(v *column.Vector, i int) error {
 	s.line = v.AppendJSON(s.line, i)
 	return nil
 }
-
-// literal quotes a text that contains no backslash, which Redshift takes for an escape.
-func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
