@@ -88,7 +88,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 		return r.out, err
 	}
 	r.backup.objects = a.Events.Objects
-	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.removeUnknownObjects} {
+	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.repairWarehouse, r.removeUnknownObjects} {
 		if err := step(ctx); err != nil {
 			return r.out, err
 		}

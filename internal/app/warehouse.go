@@ -95,7 +95,8 @@ func (a *App) closeWarehouse() error {
 	if a.warehouse == nil {
 		return nil
 	}
-	return a.warehouse.Close()
+	err, a.warehouse = a.warehouse.Close(), nil
+	return err
 }
 
 func (a *App) openWarehouse(ctx context.Context) (warehouse.Database, error) {

@@ -63,8 +63,9 @@ func (i *instance) reopen() error {
 
 func open(o duck.Options) (*duck.Database, error) {
 	db, err := duck.OpenDatabase(o)
+	err = damage(o.File, err)
 	var message duck.Error
-	if errors.As(err, &message) && message.Class() == failure.Bug {
+	if errors.As(err, &message) && failure.Of(err) == failure.Bug {
 		err = failure.Wrap(failure.Data, err) // a file that cannot be read
 	}
 	return db, err
@@ -80,7 +81,7 @@ func (i *instance) close() {
 // after returns what the error of a transaction means for it, and notes an error after which the file must be opened again.
 func (i *instance) after(err error) error {
 	if !isFatal(err) {
-		return err
+		return damage(i.options.File, err)
 	}
 	i.mu.Lock()
 	i.failed = true
@@ -91,7 +92,7 @@ func (i *instance) after(err error) error {
 	case strings.Contains(text, "because of a previous fatal error"):
 		return &failedError{err}
 	}
-	return err
+	return damage(i.options.File, err)
 }
 
 func isFatal(err error) bool {

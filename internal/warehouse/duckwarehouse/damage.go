@@ -1,0 +1,85 @@
+// Damage of the file: how its errors are told from others, and the check that reads all tables.
+
+package duckwarehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"bursar/internal/column"
+	"bursar/internal/duck"
+	"bursar/internal/durable"
+	"bursar/internal/failure"
+	"bursar/internal/warehouse"
+)
+
+// DamagedError means that bytes of the file are not what was written to it.
+type DamagedError struct{ cause error }
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("the warehouse's file is damaged: %v; `bursar repair` puts it aside, and publishing and loads fill a new one", e.cause)
+}
+func (e *DamagedError) Unwrap() error      { return e.cause }
+func (*DamagedError) Class() failure.Class { return failure.Data }
+
+// damagedTexts are in DuckDB's messages about a file whose bytes are not what it wrote: each block has a checksum.
+var damagedTexts = []string{"Corrupt database file", "Serialization Error", "not a valid DuckDB database file", "replaying WAL file"}
+
+// damage makes a DamagedError of an error that says that the file of a path is damaged.
+func damage(path string, err error) error {
+	var message duck.Error
+	if !errors.As(err, &message) || message.Class() != failure.Bug || errors.As(err, new(*DamagedError)) {
+		return err
+	}
+	text := string(message)
+	tooShort := strings.Contains(text, "Could not read enough bytes") && strings.Contains(text, path)
+	if tooShort || slices.ContainsFunc(damagedTexts, func(part string) bool { return strings.Contains(text, part) }) {
+		return &DamagedError{err}
+	}
+	return err
+}
+
+// Verify reads every value of every table, and returns how many tables there are. The error is a DamagedError if the file is damaged.
+// Blocks that are in memory already are not read again.
+func (d *Database) Verify(ctx context.Context) (tables int, err error) {
+	err = d.Read(ctx, func(ctx context.Context, r warehouse.Reader) error {
+		names, err := tableNames(ctx, r)
+		if err != nil {
+			return err
+		}
+		tables = len(names)
+		for _, name := range names { // a count alone reads no values
+			sql := "SELECT bit_xor(hash(t)) FROM " + column.QuoteIdentifier(name) + " AS t"
+			if err := r.Query(ctx, sql, func([]warehouse.Column, []column.Vector) error { return nil }); err != nil {
+				return fmt.Errorf("table %s: %w", name, err)
+			}
+		}
+		return nil
+	})
+	return tables, err
+}
+
+func tableNames(ctx context.Context, r warehouse.Reader) (names []string, err error) {
+	err = r.Query(ctx, "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY table_name", func(_ []warehouse.Column, rows []column.Vector) error {
+		for i := range rows[0].Len() {
+			names = append(names, string(rows[0].Text(i)))
+		}
+		return nil
+	})
+	return names, err
+}
+
+// PutAside renames a file that cannot be used, with its log, and returns its new path. The warehouse must be closed.
+func PutAside(path string) (string, error) {
+	aside := path + ".damaged"
+	for _, suffix := range []string{".wal", ""} { // a new file must never meet an old log
+		if err := durable.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("put the damaged warehouse aside: %w", err)
+		}
+	}
+	return aside, nil
+}
