@@ -1,4 +1,4 @@
-// Damage of the file: how its errors are told from others, and the check that reads all tables.
+// Damage of the file: which errors mean it, and the check that reads all tables.
 
 package duckwarehouse
 
