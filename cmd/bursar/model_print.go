@@ -13,6 +13,7 @@ import (
 )
 
 func (c *cli) printModelRun(out model.Result) error {
+	c.warn(out.Warnings)
 	return c.result(out, func(w io.Writer) {
 		if len(out.Models) > 0 && out.OK {
 			g := newGrid("model", "is", "rows", "added", "replaced", "seconds")

@@ -57,7 +57,19 @@ func (c *cli) publish(ctx context.Context, a *app.App, o app.PublishOptions) err
 	if err != nil && len(done) == 0 {
 		return publishError(err)
 	}
+	c.warnDiffering(ctx, a)
 	return errors.Join(c.printPublished(done, err != nil), publishError(err))
+}
+
+// warnDiffering warns of tables that are not as they were published. Publishing adds to them, and does not make them again.
+func (c *cli) warnDiffering(ctx context.Context, a *app.App) {
+	list, err := a.DifferingTables(ctx)
+	if err != nil {
+		c.log.Warn("cannot read which tables differ", "error", err)
+	}
+	for _, d := range list {
+		c.warn([]string{d.String()})
+	}
 }
 
 // publishError adds the next step.
@@ -157,6 +169,9 @@ func (c *cli) verifyTables(ctx context.Context, a *app.App, tables []string) err
 func describeVerified(v *publish.Verified) string {
 	if v.OK {
 		return fmt.Sprintf("%s: %s as published", v.Table, plural(v.Rows, "row", "rows"))
+	}
+	if v.Days > 0 {
+		return fmt.Sprintf("%s: bursar_days counts its events wrongly in %s", v.Table, plural(v.Days, "row", "rows"))
 	}
 	return fmt.Sprintf("%s: of %s it lacks %s, and it has %s that should not be there", v.Table, plural(v.Rows, "row", "rows"), formatCount(v.Missing), formatCount(v.Other))
 }

@@ -140,7 +140,7 @@ func readQuestionFile(path string) (string, error) {
 
 // query runs the statement and prints its rows.
 func (c *cli) query(ctx context.Context, a *app.App, db warehouse.Database, q *queryFlags) error {
-	c.warnAbsent(ctx, a, db, q.sql)
+	c.warnOf(ctx, a, db, q.sql)
 	question := ask.Question{SQL: q.sql, Timeout: q.timeout}
 	if q.rows.limited || q.rows.forPeople() {
 		question.Rows = int64(q.rows.limit)
@@ -158,14 +158,18 @@ func (c *cli) query(ctx context.Context, a *app.App, db warehouse.Database, q *q
 	})
 }
 
-// warnAbsent warns of rows that a statement does not see, because they are archived.
-func (c *cli) warnAbsent(ctx context.Context, a *app.App, db warehouse.Database, sql string) {
-	list, err := a.AbsentIn(ctx, db, sql)
+// warnOf prints why the rows that a statement sees may not be all, or not the right ones.
+func (c *cli) warnOf(ctx context.Context, a *app.App, db warehouse.Database, sql string) {
+	texts, err := a.StatementWarnings(ctx, db, sql)
 	if err != nil {
-		c.log.Warn("cannot read what is archived", "error", err)
+		c.log.Warn("cannot read what is archived, and which tables differ", "error", err)
 	}
-	for _, absent := range list {
-		fmt.Fprintf(c.err, "warning: %s\n", printable(absent.String()))
+	c.warn(texts)
+}
+
+func (c *cli) warn(texts []string) {
+	for _, text := range texts {
+		fmt.Fprintf(c.err, "warning: %s\n", printable(text))
 	}
 }
 

@@ -187,7 +187,7 @@ func (c *cli) printWarehouse(w io.Writer, all *projectStatus) {
 	g.print(w, width(c.out))
 	for i := range all.Warehouse {
 		if t := &all.Warehouse[i]; t.Broken > 0 {
-			fmt.Fprintf(w, "%s %s is not as it was published: %s; `bursar publish --again %[2]s` makes it again\n", checkMark(false), t.Table, plural(t.Broken, "row differs", "rows differ"))
+			fmt.Fprintf(w, "%s %s\n", checkMark(false), publish.Differing{Table: t.Table, Rows: t.Broken})
 		}
 		if t := &all.Warehouse[i]; t.Error != "" {
 			fmt.Fprintf(w, "%s %s cannot be published: %s\n", checkMark(false), t.Table, printable(oneLine(t.Error)))

@@ -227,15 +227,6 @@ func (a *App) VerifyArchive(ctx context.Context, parts []archive.Part, each func
 	return r.Verify(ctx, parts, each)
 }
 
-// AbsentIn says what the tables lack that a statement names, because it is archived.
-func (a *App) AbsentIn(ctx context.Context, db warehouse.Database, sql string) (list []*archive.Absent, err error) {
-	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) error {
-		list, err = archive.AbsentIn(ctx, db, r, sql)
-		return err
-	})
-	return list, err
-}
-
 // HasArchive reports whether a stream or a load of the project declares an archive.
 func (a *App) HasArchive() bool {
 	return slices.ContainsFunc(a.Project.Loads, func(l *project.Load) bool { return l.Archive != nil }) ||

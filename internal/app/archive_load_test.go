@@ -61,8 +61,8 @@ func TestArchivedLoad(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			absent, err := a.AbsentIn(t.Context(), db, "SELECT * FROM clicks")
-			if err != nil || len(absent) != 1 || !strings.Contains(absent[0].String(), "`bursar restore clicks --from 2010-12-01 --to 2010-12-31`") {
+			absent, err := a.StatementWarnings(t.Context(), db, "SELECT * FROM clicks")
+			if err != nil || len(absent) != 1 || !strings.Contains(absent[0], "`bursar restore clicks --from 2010-12-01 --to 2010-12-31`") {
 				t.Errorf("absent are %v, %v", absent, err)
 			}
 			if err := runModel(); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "clicks lacks") {

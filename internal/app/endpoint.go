@@ -56,7 +56,7 @@ func (a *App) listenWarehouse(ctx context.Context) (e endpoint, err error) {
 func (a *App) endpointOptions(declared *project.Endpoint) (o wire.Options, err error) {
 	o = wire.Options{Open: a.askedWarehouse, Log: a.log, Rows: declared.Rows, Timeout: declared.Timeout, Connections: declared.Connections}
 	if a.HasArchive() {
-		o.Warnings = a.archiveWarnings
+		o.Warnings = a.clientWarnings
 	}
 	if o.User, err = a.setting("warehouse.user", declared.User); err != nil {
 		return o, err
@@ -72,17 +72,13 @@ func (a *App) endpointOptions(declared *project.Endpoint) (o wire.Options, err e
 	return o, err
 }
 
-// archiveWarnings warns of rows that a statement does not see, because they are archived.
-func (a *App) archiveWarnings(ctx context.Context, sql string) (texts []string, err error) {
+// clientWarnings are the warnings for a statement of a client.
+func (a *App) clientWarnings(ctx context.Context, sql string) ([]string, error) {
 	db, err := a.Warehouse(ctx)
 	if err != nil {
 		return nil, err
 	}
-	list, err := a.AbsentIn(ctx, db, sql)
-	for _, absent := range list {
-		texts = append(texts, absent.String())
-	}
-	return texts, err
+	return a.StatementWarnings(ctx, db, sql)
 }
 
 // askedWarehouse opens the warehouse for statements of clients.

@@ -81,7 +81,22 @@ func TestFreshness(t *testing.T) {
 			}
 			wantAnswer(t, a, verdicts+" LIMIT 1", "events_visits|2026-01-01|1|BROKEN")
 			wantAnswer(t, a, "SELECT shop, cost, days FROM shops WHERE shop = 'c'", daysOf(name))
+			for _, sql := range []string{"DELETE FROM bursar_days", "UPDATE bursar_days SET events = events + 1 WHERE batch = 2"} {
+				makeAgain(t, a, "events_visits")
+				changeWarehouse(t, a, sql)
+				if v, err := publisher(t, a).Verify(t.Context(), "events_visits"); err != nil || v.OK || v.Days == 0 || v.Missing+v.Other > 0 {
+					t.Errorf("%s: %+v, %v", sql, v, err)
+				}
+				wantWarning(t, a, "events_visits", true)
+			}
 		})
+	}
+}
+
+func makeAgain(t *testing.T, a *App, table string) {
+	t.Helper()
+	if _, err := publisher(t, a).Again(t.Context(), table); err != nil {
+		t.Fatal(err)
 	}
 }
 

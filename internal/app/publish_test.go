@@ -380,10 +380,12 @@ func TestVerifyPublished(t *testing.T) {
 				t.Errorf("%s: %+v, %v", c.sql, v, err)
 			}
 			wantAnswer(t, a, "SELECT broken FROM bursar_tables WHERE table_name = '"+c.table+"'", fmt.Sprint(c.missing+c.other))
+			wantWarning(t, a, c.table, true)
 			if _, err := p.Again(t.Context(), c.table); err != nil {
 				t.Fatal(err)
 			}
 			wantAnswer(t, a, "SELECT broken FROM bursar_tables WHERE table_name = '"+c.table+"'", "0")
+			wantWarning(t, a, c.table, false)
 		}
 		checkVerified(t, a)
 		pay(t, a, "4 a 1.00")
@@ -392,6 +394,23 @@ func TestVerifyPublished(t *testing.T) {
 			t.Errorf("a table that is behind: %v", err)
 		}
 	})
+}
+
+// wantWarning wants a warning for statements that name a table, also through a view, or none.
+func wantWarning(t *testing.T, a *App, table string, want bool) {
+	t.Helper()
+	db, err := a.Warehouse(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	changeWarehouse(t, a, "CREATE OR REPLACE VIEW seen AS SELECT 1 AS one FROM "+table)
+	for _, sql := range []string{"SELECT * FROM " + table, "SELECT one FROM seen"} {
+		texts, err := a.StatementWarnings(t.Context(), db, sql)
+		if err != nil || (len(texts) == 1 && strings.Contains(texts[0], "`bursar publish --again "+table+"`")) != want || !want && len(texts) > 0 {
+			t.Errorf("%s: %q, %v", sql, texts, err)
+		}
+	}
+	changeWarehouse(t, a, "DROP VIEW seen")
 }
 
 // TestPublishAfterRestore puts a project back from a copy, while its warehouse stays: numbers of batches and runs are given again.

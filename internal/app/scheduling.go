@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/internal/warehouse/flow"
@@ -64,7 +65,7 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 	if err != nil { // it was undone
 		return "", err
 	}
-	return fmt.Sprintf("run %d of %d models", out.Run, len(out.Models)), nil
+	return strings.Join(append([]string{fmt.Sprintf("run %d of %d models", out.Run, len(out.Models))}, out.Warnings...), "; "), nil
 }
 
 // archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived.

@@ -13,8 +13,10 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/archive"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/pgwarehouse"
+	"bursar/internal/warehouse/publish"
 	"bursar/internal/warehouse/redshift"
 )
 
@@ -167,4 +169,38 @@ func (a *App) redshiftConfig() (c redshift.Config, err error) {
 	}
 	c.ObjectsURL = fmt.Sprintf("s3://%s/%s", bucket.Bucket, bucket.Prefix)
 	return c, nil
+}
+
+// StatementWarnings says why the rows that a statement sees may not be all, or not the right ones: they are archived, or a table that it names is
+// not as it was published.
+func (a *App) StatementWarnings(ctx context.Context, db warehouse.Database, sql string) (texts []string, err error) {
+	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) error {
+		texts = nil
+		absent, err := archive.AbsentIn(ctx, db, r, sql)
+		if err != nil {
+			return err
+		}
+		for _, one := range absent {
+			texts = append(texts, one.String())
+		}
+		differing, err := publish.DifferingIn(ctx, db, r, sql)
+		for _, one := range differing {
+			texts = append(texts, one.String())
+		}
+		return err
+	})
+	return texts, err
+}
+
+// DifferingTables returns the tables that are not as they were published, as the last verification of each has found.
+func (a *App) DifferingTables(ctx context.Context) (list []publish.Differing, err error) {
+	db, err := a.Warehouse(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = db.Read(ctx, func(ctx context.Context, r warehouse.Reader) error {
+		list, err = publish.AllDiffering(ctx, r)
+		return err
+	})
+	return list, err
 }

@@ -5,7 +5,6 @@ package archive
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"bursar/internal/project"
@@ -72,38 +71,21 @@ func AbsentOf(db warehouse.Database, parts []Part, name string) *Absent {
 	return &a
 }
 
-var wordPattern = regexp.MustCompile(`[\pL_][\pL\pN_$]*`)
-
-// AbsentIn returns what the tables and views lack that a statement names, also those that the views are defined by. A name counts wherever it
-// stands: a warning too many is better than none.
+// AbsentIn returns what the tables and views lack that a statement names, also through other views.
 func AbsentIn(ctx context.Context, db warehouse.Database, r warehouse.Reader, sql string) (list []*Absent, err error) {
 	parts, err := Parts(ctx, r, "")
 	if err != nil || len(parts) == 0 {
-		return nil, err
-	}
-	definitions, err := views(ctx, r)
-	if err != nil {
 		return nil, err
 	}
 	archived := map[string]bool{}
 	for i := range parts {
 		archived[db.Name(project.ArchiveView(parts[i].Table))] = true
 	}
-	seen := map[string]bool{}
-	for texts := []string{sql}; len(texts) > 0; texts = texts[1:] {
-		for _, word := range wordPattern.FindAllString(texts[0], -1) {
-			name := strings.ToLower(word)
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			if a := AbsentOf(db, parts, name); a != nil {
-				list = append(list, a)
-			}
-			if definition, ok := definitions[name]; ok && !archived[name] {
-				texts = append(texts, definition)
-			}
+	names, err := NamesIn(ctx, r, sql, func(view string) bool { return !archived[view] })
+	for _, name := range names {
+		if a := AbsentOf(db, parts, name); a != nil {
+			list = append(list, a)
 		}
 	}
-	return list, nil
+	return list, err
 }

@@ -18,7 +18,9 @@ type Result struct {
 	Started time.Time `json:"started"`
 	Models  []Made    `json:"models"`
 	Tests   []Tested  `json:"tests"`
-	Seconds float64   `json:"seconds"`
+	// Warnings name the tables that the models read and that are not as they were published.
+	Warnings []string `json:"warnings,omitempty"`
+	Seconds  float64  `json:"seconds"`
 }
 
 // Made is a model that was made.

@@ -93,6 +93,9 @@ func (b *build) run(ctx context.Context) (err error) {
 	if err := b.checkArchived(); err != nil {
 		return err
 	}
+	if err := b.warnDiffering(ctx); err != nil {
+		return err
+	}
 	for i, n := range b.chosen {
 		b.report(n.Model.Name, i)
 		if err := b.make(ctx, n); err != nil {
@@ -148,6 +151,17 @@ func (b *build) checkTables(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// warnDiffering warns of tables that are not as they were published.
+func (b *build) warnDiffering(ctx context.Context) error {
+	list, err := publish.AllDiffering(ctx, b.tx)
+	for _, d := range list {
+		if slices.ContainsFunc(b.chosen, func(n *Node) bool { return slices.Contains(b.graph.tables(n), d.Table) }) {
+			b.out.Warnings = append(b.out.Warnings, d.String())
+		}
+	}
+	return err
 }
 
 func (b *build) missingTable(n *Node, t Table) error {

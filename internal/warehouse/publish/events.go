@@ -317,14 +317,20 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 	return err
 }
 
-// daysSQL counts the events of batches by the day on which they happened.
+// daysSQL records how many events of batches happened on each day.
 func (e *eventsPublication) daysSQL(table string, first, last uint64) string {
+	counted := e.countedDays(fmt.Sprintf("(SELECT * FROM %s WHERE %s) AS t", warehouse.Quote(e.db, table), between(first, last)))
+	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) %s", daysTable, counted)
+}
+
+// countedDays counts the events of what stands after FROM, by the batch and the day on which they happened.
+func (e *eventsPublication) countedDays(from string) string {
 	day := warehouse.Quote(e.db, e.stream.Time)
 	if e.stream.Column(e.stream.Time).Type.Kind == column.Timestamp {
 		day = warehouse.DaySQL(e.db, day)
 	}
-	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) SELECT %s, %s, %s, count(*) FROM %s WHERE %s AND %s IS NOT NULL GROUP BY %s, %s",
-		daysTable, warehouse.Literal(e.stream.Name), BatchColumn, day, warehouse.Quote(e.db, table), between(first, last), day, BatchColumn, day)
+	return fmt.Sprintf("SELECT %s AS stream, %s AS batch, %s AS day, count(*) AS events FROM %s WHERE %[3]s IS NOT NULL GROUP BY %[2]s, %[3]s",
+		warehouse.Literal(e.stream.Name), BatchColumn, day, from)
 }
 
 // between is the condition that an event is in one of the batches from first to last.

@@ -13,15 +13,18 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// Verified is the outcome of a comparison. The table is as it was published if Missing and Other are 0.
+// Verified is the outcome of a comparison. The table is as it was published if Missing, Other and Days are 0.
 type Verified struct {
 	Table   string `json:"table"`
 	Source  string `json:"source"`
 	Rows    int64  `json:"rows"`    // that the table should have
 	Missing int64  `json:"missing"` // rows that it lacks, or has with other values
 	Other   int64  `json:"other"`   // rows that it has and should not, or has with other values
+	Days    int64  `json:"days"`    // whose number of events is recorded wrongly in bursar_days; counted if all rows are right
 	OK      bool   `json:"ok"`
 }
+
+func (v *Verified) differing() int64 { return v.Missing + v.Other + v.Days }
 
 // Verify reads everything that a table was made of up to its last publication, and compares it with the rows of the table. The difference is
 // recorded: bursar_freshness then says BROKEN for all its days. Publications go on meanwhile.
@@ -49,7 +52,7 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 	if err != nil {
 		return out, fmt.Errorf("verify table %s: %w", table, err)
 	}
-	v.out.Table, v.out.Source, v.out.OK = table, s.name(), v.out.Missing == 0 && v.out.Other == 0
+	v.out.Table, v.out.Source, v.out.OK = table, s.name(), v.out.differing() == 0
 	return v.out, nil
 }
 
@@ -104,7 +107,17 @@ func (v *verification) events(ctx context.Context, r warehouse.Stager) error {
 	if err != nil {
 		return err
 	}
-	return v.compareRows(ctx, r, stored, columns, e.allRows(ctx, v.record.through))
+	err = v.compareRows(ctx, r, stored, columns, e.allRows(ctx, v.record.through))
+	if err != nil || v.out.differing() > 0 || v.stream.Time == "" {
+		return err
+	}
+	v.out.Days, err = countDiffering(ctx, r, e.countedDays(stored), fmt.Sprintf("SELECT stream, batch, day, events FROM %s WHERE stream = %s", daysTable, warehouse.Literal(v.stream.Name)))
+	return err
+}
+
+// countDiffering counts the rows that only one of two SELECTs has.
+func countDiffering(ctx context.Context, r warehouse.Reader, a, b string) (int64, error) {
+	return countRows(ctx, r, fmt.Sprintf("SELECT count(*) AS n FROM ((%s EXCEPT %s) UNION ALL (%[2]s EXCEPT %[1]s)) AS d", a, b))
 }
 
 func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error {
@@ -127,7 +140,7 @@ func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error 
 
 // writeBroken records how many rows differ, unless the table was published since.
 func (v *verification) writeBroken(ctx context.Context) error {
-	broken := v.out.Missing + v.out.Other
+	broken := v.out.differing()
 	if broken == v.record.broken {
 		return nil
 	}
