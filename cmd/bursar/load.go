@@ -20,8 +20,8 @@ import (
 
 // loadFlags are those of `bursar load`.
 type loadFlags struct {
-	validate, reload bool
-	from             string
+	validate, reload, verify bool
+	from                     string
 }
 
 func (c *cli) loadCommand() *cobra.Command {
@@ -35,7 +35,8 @@ load continues. A table and the journal change in one transaction, completely or
 
 The strategy of a load says which objects it reads: manifest, those that are new; bulk, all of them, whose rows replace the table;
 timeseries, those from the first period on in which something differs, whose rows replace the rows of these periods. Objects that
-were changed or deleted after they were loaded are reported. --reload loads all objects again and replaces the table.
+were changed or deleted after they were loaded are reported. --reload loads all objects again and replaces the table. --verify
+compares how many rows the table has of each object with the journal.
 
 Rejected rows are kept in the table bursar_load_rejected. If there are more than max_errors, nothing is loaded and the exit code
 is 1.`,
@@ -43,6 +44,7 @@ is 1.`,
   bursar load user_events --validate
   bursar load user_events --reload
   bursar load page_views --from 2026-11-20
+  bursar load --verify
   bursar load infer events/2026/ > warehouse/events.yaml`,
 		RunE: onProject(c.open, func(ctx context.Context, a *app.App, args []string) error { return c.loadAll(ctx, a, args, &flags) }),
 	}
@@ -51,6 +53,7 @@ is 1.`,
 	cmd.ValidArgsFunction = c.completeFirst(loadNames, cobra.ShellCompDirectiveNoFileComp)
 	cmd.Flags().BoolVar(&flags.validate, "validate", false, "read and check all objects; change nothing")
 	cmd.Flags().BoolVar(&flags.reload, "reload", false, "load all objects again and replace the table")
+	cmd.Flags().BoolVar(&flags.verify, "verify", false, "compare the number of rows of each object with the journal; load nothing")
 	cmd.Flags().StringVar(&flags.from, "from", "", "of a time series: replace the rows from this `period` on, such as 2026-11-20, 2026-11-20T08 or 17")
 	return cmd
 }
@@ -96,6 +99,12 @@ func (c *cli) loadAll(ctx context.Context, a *app.App, names []string, flags *lo
 			return notFoundIn("load", name, "warehouse", loadNames(a.Project))
 		}
 	}
+	switch {
+	case flags.verify && (flags.validate || flags.reload || flags.from != ""):
+		return usagef("--verify excludes --validate, --reload and --from")
+	case flags.verify:
+		return c.verifyLoads(ctx, a, names)
+	}
 	from, err := flags.period(a.Project, names)
 	if err != nil {
 		return err
@@ -112,6 +121,43 @@ func (c *cli) loadAll(ctx context.Context, a *app.App, names []string, flags *lo
 		all = errors.Join(all, withHint(err, "%s", loadHint(err, name)))
 	}
 	return errors.Join(c.printLoads(results, flags.validate), all)
+}
+
+// verifyLoads compares tables with the journal.
+func (c *cli) verifyLoads(ctx context.Context, a *app.App, names []string) error {
+	list, differ, errs := []load.Verified{}, []string{}, []error{}
+	for _, name := range names {
+		v, err := a.VerifyLoad(ctx, name)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if list = append(list, v); !v.OK {
+			differ = append(differ, name)
+		}
+	}
+	err := errors.Join(errs...)
+	printErr := c.result(map[string]any{"loads": list, "ok": err == nil && len(differ) == 0}, func(w io.Writer) {
+		for i := range list {
+			fmt.Fprintf(w, "%s %s\n", checkMark(list[i].OK), printable(describeVerifiedLoad(&list[i])))
+		}
+	})
+	if len(differ) > 0 {
+		differs := fmt.Errorf("the tables of %s do not have the rows that were loaded", strings.Join(differ, ", "))
+		err = errors.Join(err, withHint(&unbalancedError{error: differs}, "`bursar load %s --reload` fills the table from all objects", differ[0]))
+	}
+	return errors.Join(printErr, err)
+}
+
+func describeVerifiedLoad(v *load.Verified) string {
+	text := fmt.Sprintf("%s: table %s has %s of %s", v.Load, v.Table, plural(v.Found, "row", "rows"), plural(v.Objects, "object", "objects"))
+	switch {
+	case v.OK:
+		return text + ", as loaded"
+	case v.Differ.Count == 0:
+		return fmt.Sprintf("%s, and %s were loaded", text, formatCount(v.Rows))
+	}
+	return fmt.Sprintf("%s, and %s were loaded: %s", text, formatCount(v.Rows), firstNames(&v.Differ))
 }
 
 // period reads --from for the one load that it belongs to.
@@ -156,8 +202,11 @@ func (c *cli) loadOne(ctx context.Context, a *app.App, name string, o load.Optio
 // loadHint is the next step after an error, or empty.
 func loadHint(err error, name string) string {
 	var tooMany *load.TooManyError
-	if errors.As(err, &tooMany) {
+	switch {
+	case errors.As(err, &tooMany):
 		return fmt.Sprintf("correct the columns in warehouse/%s.yaml or the objects, or raise max_errors; `bursar load %s --validate` checks everything", name, name)
+	case load.IsDamaged(err):
+		return fmt.Sprintf("replace or remove the object, or set max_errors to leave it out; `bursar load %s --validate` names all objects that cannot be read", name)
 	}
 	return ""
 }

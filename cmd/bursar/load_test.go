@@ -5,6 +5,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 
 	"bursar/internal/object/s3/s3test"
 	"bursar/internal/postgres/postgrestest"
+	"bursar/internal/warehouse"
+	"bursar/internal/warehouse/duckwarehouse"
 )
 
 const clicksYAML = `load: clicks
@@ -78,6 +82,34 @@ func TestLoad(t *testing.T) {
 	if r = loaded(t, must(t, 0, "load", "inferred", "--json", "--project", dir)); r["rows"] != 3.0 {
 		t.Errorf("loaded %v", r)
 	}
+}
+
+// TestLoadVerify compares a table before and after somebody deletes a row of it.
+func TestLoadVerify(t *testing.T) {
+	t.Parallel()
+	dir := loading(t, 3)
+	must(t, 0, "load", "--project", dir)
+	if got := must(t, 0, "load", "--verify", "--project", dir); got.out != "✓ clicks: table clicks has 3 rows of 3 objects, as loaded\n" {
+		t.Errorf("printed %s", got.out)
+	}
+	must(t, 2, "load", "--verify", "--reload", "--project", dir)
+	db, err := duckwarehouse.Open(duckwarehouse.Config{Path: filepath.Join(dir, ".bursar", "warehouse.duckdb"), Scratch: t.TempDir(), Memory: "200MB", Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM clicks WHERE _object = '001.json'")
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	o := must(t, 4, "load", "--verify", "--project", dir)
+	if o.out != "✗ clicks: table clicks has 2 rows of 3 objects, and 3 were loaded: 001.json: 0 rows in place of 1\n" || !strings.Contains(o.err, "`bursar load clicks --reload`") {
+		t.Errorf("printed %s%s", o.out, o.err)
+	}
+	must(t, 0, "load", "clicks", "--reload", "--project", dir)
+	must(t, 0, "load", "--verify", "--project", dir)
 }
 
 // TestLoadThroughUp loads while `bursar up` has the project open.

@@ -20,36 +20,53 @@ import (
 )
 
 // Load executes a load of the project. Loads of the same name wait for each other.
-func (a *App) Load(ctx context.Context, name string, o load.Options) (load.Result, error) {
-	return a.withLoader(ctx, name, func(l *load.Loader, declared *project.Load) (load.Result, error) { return l.Run(ctx, declared, o) })
+func (a *App) Load(ctx context.Context, name string, o load.Options) (out load.Result, err error) {
+	err = a.withLoader(ctx, name, func(l *load.Loader, declared *project.Load) error {
+		out, err = l.Run(ctx, declared, o)
+		return err
+	})
+	return out, err
 }
 
 // ValidateLoad reads and checks all objects of a load, and changes nothing.
-func (a *App) ValidateLoad(ctx context.Context, name string, o load.Options) (load.Result, error) {
-	return a.withLoader(ctx, name, func(l *load.Loader, declared *project.Load) (load.Result, error) { return l.Validate(ctx, declared, o) })
+func (a *App) ValidateLoad(ctx context.Context, name string, o load.Options) (out load.Result, err error) {
+	err = a.withLoader(ctx, name, func(l *load.Loader, declared *project.Load) error {
+		out, err = l.Validate(ctx, declared, o)
+		return err
+	})
+	return out, err
 }
 
-func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader, *project.Load) (load.Result, error)) (load.Result, error) {
+// VerifyLoad compares the table of a load with the journal.
+func (a *App) VerifyLoad(ctx context.Context, name string) (out load.Verified, err error) {
+	err = a.withLoader(ctx, name, func(l *load.Loader, declared *project.Load) error {
+		out, err = l.Verify(ctx, declared)
+		return err
+	})
+	return out, err
+}
+
+func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader, *project.Load) error) error {
 	declared := a.Project.Load(name)
 	if declared == nil {
-		return load.Result{}, &reconcile.NotFoundError{What: "load " + name}
+		return &reconcile.NotFoundError{What: "load " + name}
 	}
 	unlock, err := a.loadLocks.Lock(ctx, name)
 	if err != nil {
-		return load.Result{}, err
+		return err
 	}
 	defer unlock()
 	archiver, err := a.Archiver(ctx)
 	if err != nil {
-		return load.Result{}, err
+		return err
 	}
 	db, err := a.awaitWarehouse(ctx)
 	if err != nil {
-		return load.Result{}, err
+		return err
 	}
 	scratch, err := a.loadScratch()
 	if err != nil {
-		return load.Result{}, err
+		return err
 	}
 	return do(load.New(load.Config{
 		Database: db, ProjectID: archiver.ProjectID, Archive: archiver, Source: a.loadSource, Scratch: scratch, Workers: a.Engine.Workers, Now: time.Now,

@@ -75,6 +75,9 @@ func (r *run) list(ctx context.Context, batches chan<- []Object) error {
 		if !matches(r.declared.Match, o.Name) {
 			return nil
 		}
+		if o.Fault != nil {
+			return o.Fault
+		}
 		if batch = append(batch, o); len(batch) == batchRows {
 			return send()
 		}

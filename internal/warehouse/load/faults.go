@@ -22,6 +22,12 @@ type objectFault struct {
 func (e *objectFault) Error() string { return objectError(e.object, e.err).Error() }
 func (e *objectFault) Unwrap() error { return e.err }
 
+// IsDamaged reports whether a load has failed because an object cannot be read, however often it is tried.
+func IsDamaged(err error) bool {
+	var fault *objectFault
+	return errors.As(err, &fault) && fault.damaged
+}
+
 // explain says which object an error is about.
 func (rd *reading) explain(o *opened, err error) error {
 	if ctxErr := rd.ctx.Err(); ctxErr != nil {

@@ -32,7 +32,7 @@ func NewFolder(from string) *Folder {
 	return &Folder{cmp.Or(folder, "."), begin}
 }
 
-// List lists the regular files.
+// List lists the files. What is not a regular one has a Fault.
 func (f *Folder) List(ctx context.Context, each func(Object) error) error {
 	return f.list(ctx, "", each)
 }
@@ -73,14 +73,26 @@ func (f *Folder) file(ctx context.Context, name string, e fs.DirEntry, each func
 		return nil
 	case err != nil:
 		return fmt.Errorf("list objects: %w", err)
-	case info.IsDir():
-		return failure.Wrap(failure.Data, fmt.Errorf("list objects: %s is a link to a folder, which is not followed: name it in `from`", f.path(name)))
-	case !info.Mode().IsRegular():
-		return failure.Wrap(failure.Data, fmt.Errorf("list objects: %s is not a regular file", f.path(name)))
-	case !utf8.ValidString(name):
-		return failure.Wrap(failure.Data, fmt.Errorf("list objects: the name of %q is not UTF-8", f.path(name)))
 	}
-	return each(fileObject(name, info))
+	o := fileObject(name, info)
+	o.Fault = f.fault(name, info)
+	return each(o)
+}
+
+// fault says why a file cannot be loaded; nil if it can.
+func (f *Folder) fault(name string, info fs.FileInfo) error {
+	reason := ""
+	switch {
+	case info.IsDir():
+		reason = "is a link to a folder, which is not followed: name the folder in `from`"
+	case !info.Mode().IsRegular():
+		reason = "is not a regular file"
+	case !utf8.ValidString(name):
+		reason = "has a name that is not UTF-8"
+	default:
+		return nil
+	}
+	return failure.Wrap(failure.Data, fmt.Errorf("list objects: %q %s; `match` can leave it out", f.path(name), reason))
 }
 
 func fileObject(name string, info fs.FileInfo) Object {

@@ -182,6 +182,15 @@ func (h *harness) Run(o load.Options) (load.Result, error) {
 	return load.New(h.Config).Run(h.Context(), h.Declared(), o)
 }
 
+func (h *harness) Verify() load.Verified {
+	h.Helper()
+	v, err := load.New(h.Config).Verify(h.Context(), h.Declared())
+	if err != nil {
+		h.Fatal(err)
+	}
+	return v
+}
+
 // Load runs the load without options, and wants "objects rows rejected known" in the result.
 func (h *harness) Load(want string) load.Result {
 	h.Helper()
@@ -196,6 +205,9 @@ func (h *harness) LoadWith(o load.Options, want string) load.Result {
 	}
 	if got := counts(&r); got != want {
 		h.Fatalf("objects, rows, rejected, known are %s, want %s", got, want)
+	}
+	if v := h.Verify(); !v.OK {
+		h.Fatalf("after the load: %+v", v)
 	}
 	return r
 }

@@ -64,7 +64,7 @@ func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml stri
 func sampleOf(ctx context.Context, s Source) (kept []Object, total int, err error) {
 	every := 1
 	err = s.List(ctx, func(o Object) error {
-		if total%every == 0 && o.Size > 0 {
+		if total%every == 0 && o.Size > 0 && o.Fault == nil {
 			kept = append(kept, o)
 		}
 		if total++; len(kept) == 2*sampledObjects { // keep every second of them

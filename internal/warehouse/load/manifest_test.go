@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
+	"bursar/internal/failure"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/duckwarehouse"
 	"bursar/internal/warehouse/load"
@@ -130,6 +132,31 @@ func TestTooManyErrors(t *testing.T) {
 		h.Load("1 1 3 1")
 		h.Want("SELECT object, line, column_name FROM bursar_load_rejected ORDER BY 1, 2", "a.json|2|id", "b.json|2|id", "b.json|3|id", "b.json|4|")
 	})
+}
+
+// TestFilesThatAreNoObjects refuses what cannot be loaded, until a pattern leaves it out.
+func TestFilesThatAreNoObjects(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		make func(path string) error
+		want string
+	}{
+		"bad\xff.json": {func(path string) error { return os.WriteFile(path, []byte("{}"), 0o600) }, "has a name that is not UTF-8"},
+		"link":         {func(path string) error { return os.Symlink(filepath.Dir(path), path) }, "is a link to a folder"},
+		"pipe":         {func(path string) error { return syscall.Mkfifo(path, 0o600) }, "is not a regular file"},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, openDuck(t, t.TempDir()), manifestYAML)
+			h.File("in/a1.json", `{"id":"1"}`)
+			if err := c.make(filepath.Join(h.Dir, "in", name)); err != nil {
+				t.Fatal(err)
+			}
+			h.FailsAs(failure.Data, c.want, "`match`")
+			h.Change("format: json\n", "format: json\nmatch: \"a*\"\n")
+			h.Load("1 1 0 0")
+		})
+	}
 }
 
 func TestEmptyPrefix(t *testing.T) {

@@ -21,6 +21,7 @@ type Object struct {
 	Size     int64
 	Modified time.Time // in microseconds
 	ETag     string    // of its content; empty for a file
+	Fault    error     // why it cannot be loaded; nil if it can
 }
 
 // Source lists and opens objects. Calls may be repeated and made from several goroutines.
