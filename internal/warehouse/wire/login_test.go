@@ -128,6 +128,21 @@ func TestTooManyConnections(t *testing.T) {
 	}
 }
 
+// TestSilentConnections opens connections that never log in, more than the server serves at a time: whoever has the password gets in.
+func TestSilentConnections(t *testing.T) {
+	t.Parallel()
+	e := serve(t, func(o *Options) { o.Connections, o.loginTimeout = 2, time.Hour })
+	for range 5 * pendingConnections {
+		conn, err := net.Dial("tcp", e.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+	}
+	e.connect(t, pgx.QueryExecModeExec)
+	e.connect(t, pgx.QueryExecModeExec)
+}
+
 // TestUnexpectedBytes connects with bytes that are no login, and then cannot wait for ever.
 func TestUnexpectedBytes(t *testing.T) {
 	t.Parallel()

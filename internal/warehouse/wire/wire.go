@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,8 +51,9 @@ const (
 	loginTimeout = 10 * time.Second
 	// loginDelay is how long the answer to a wrong password is delayed.
 	loginDelay = time.Second
-	// extraConnections may be open beside the most: those that log in, or cancel a statement.
-	extraConnections = 16
+	// pendingConnections are the most that log in, or cancel a statement, at a time. One more closes the oldest: whoever only connects keeps
+	// nobody out.
+	pendingConnections = 16
 	// writeTimeout is how long a client may not read while rows are sent to it.
 	writeTimeout = time.Minute
 )
@@ -65,7 +67,6 @@ type Server struct {
 
 	ctx    context.Context // of all statements
 	cancel context.CancelCauseFunc
-	slots  chan struct{} // has room for the open connections
 	group  sync.WaitGroup
 
 	mu       sync.Mutex
@@ -73,7 +74,7 @@ type Server struct {
 	stopping bool
 	lastID   uint32
 	sessions map[uint32]*session
-	pending  map[net.Conn]bool // that log in
+	pending  []net.Conn // that log in, the oldest first
 }
 
 // New returns a server.
@@ -83,10 +84,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		o: o, login: keys, catalogs: newCatalogs(o.User), slots: make(chan struct{}, o.Connections+extraConnections),
-		sessions: map[uint32]*session{}, pending: map[net.Conn]bool{},
-	}
+	s := &Server{o: o, login: keys, catalogs: newCatalogs(o.User), sessions: map[uint32]*session{}}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s, nil
 }
@@ -112,7 +110,7 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// accept serves a connection in a goroutine of its own, or closes it if there are too many.
+// accept serves a connection in a goroutine of its own. If too many log in, the oldest of them is closed.
 func (s *Server) accept(conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,18 +118,15 @@ func (s *Server) accept(conn net.Conn) {
 		_ = conn.Close()
 		return
 	}
-	select {
-	case s.slots <- struct{}{}:
-	default:
-		_ = conn.Close()
+	if len(s.pending) == pendingConnections {
+		_ = s.pending[0].Close()
 		if s.warnings.Pass("connections") {
-			s.o.Log.Warn("a connection to the warehouse is closed: too many are open", "from", conn.RemoteAddr())
+			s.o.Log.Warn("a connection to the warehouse is closed: too many log in at a time", "from", s.pending[0].RemoteAddr())
 		}
-		return
+		s.pending = slices.Delete(s.pending, 0, 1)
 	}
-	s.pending[conn] = true
+	s.pending = append(s.pending, conn)
 	s.group.Go(func() {
-		defer func() { <-s.slots }()
 		defer conn.Close()
 		defer s.recover()
 		s.serve(conn)
@@ -148,7 +143,7 @@ func (s *Server) recover() {
 func (s *Server) serve(conn net.Conn) {
 	c, err := s.logIn(conn)
 	s.mu.Lock()
-	delete(s.pending, conn)
+	s.pending = slices.DeleteFunc(s.pending, func(p net.Conn) bool { return p == conn })
 	s.mu.Unlock()
 	if err != nil || c == nil {
 		return // the client has the error, if there is one to show
@@ -206,7 +201,7 @@ func (s *Server) Stop(grace time.Duration) {
 	if s.listener != nil {
 		_ = s.listener.Close()
 	}
-	for conn := range s.pending {
+	for _, conn := range s.pending {
 		_ = conn.Close()
 	}
 	for _, c := range s.sessions {
