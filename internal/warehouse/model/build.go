@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/duck"
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 	"bursar/internal/warehouse"
@@ -34,11 +35,14 @@ func (b *build) checkSelect(ctx context.Context, n *Node) error {
 // located gives an error about a model's statement the model's file and the line.
 func located(m *project.Model, err error) error {
 	var at *warehouse.StatementError
+	var value duck.Error
 	switch {
 	case err == nil, errors.As(err, new(doc.Error)), errors.As(err, new(*ParameterError)):
 		return err
 	case errors.As(err, &at):
 		return fault(m, at.Line, "%s", at.Message)
+	case errors.As(err, &value) && value.CausedByValue(): // the value is not shown, because errors are kept in histories (rule 7)
+		return fmt.Errorf("%s: %w; `bursar query` shows the value, and where, if it runs the same SELECT", m.File, err)
 	}
 	return fmt.Errorf("%s: %w", m.File, err)
 }

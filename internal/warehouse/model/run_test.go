@@ -110,6 +110,18 @@ func TestAllOrNothing(t *testing.T) {
 	})
 }
 
+// TestValueError converts a text that is no number: the error names the file and the value, or how to see it.
+func TestValueError(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.exec(sales...)
+		s.declare(map[string]string{"a": "SELECT CAST(country AS INTEGER) AS n FROM sales"})
+		_, err := s.try(model.Options{})
+		if failure.Of(err) != failure.Data || !strings.HasPrefix(err.Error(), "warehouse/a.sql: ") || !strings.Contains(err.Error(), "`bursar query` shows the value") && !strings.Contains(err.Error(), `"UK"`) {
+			t.Errorf("got error %v", err)
+		}
+	})
+}
+
 // TestWritingInPostgreSQL refuses a SELECT that writes, and that DuckDB's parser does not read.
 func TestWritingInPostgreSQL(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {
