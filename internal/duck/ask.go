@@ -135,6 +135,8 @@ func (c *askCheck) fault(node map[string]any) *AskError {
 		return c.tableFunction(node)
 	case kind == "SHOW_REF" && (node["query"] != nil || shownTables[text(node["table_name"])]):
 		return nil
+	case kind == "SHOW_REF":
+		return &AskError{Message: "this kind of SHOW or DESCRIBE is refused: there are SHOW TABLES, SHOW ALL TABLES, and DESCRIBE or SUMMARIZE of a table or of a query"}
 	}
 	return &AskError{Message: fmt.Sprintf("a statement with %s is refused", strings.ToLower(kind))}
 }

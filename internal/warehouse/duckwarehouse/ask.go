@@ -93,7 +93,7 @@ func (a Asker) Describe(ctx context.Context, sql string) ([]warehouse.Column, er
 func (a Asker) DescribePrepared(ctx context.Context, sql string) (parameters map[string]string, columns []warehouse.Column, err error) {
 	p, err := a.session.DescribePrepared(ctx, sql)
 	for _, c := range p.Columns {
-		columns = append(columns, warehouse.Column{Name: c.Name, SQL: c.Type, Type: typeOf(c.Type)})
+		columns = append(columns, warehouse.Column{Name: c.Name, SQL: c.Type, Type: TypeOf(c.Type)})
 	}
 	return p.Parameters, columns, askError(err, sql, 0)
 }

@@ -52,7 +52,7 @@ func (a Asker) describe(ctx context.Context, sql string) (columns []warehouse.Co
 	err = a.session.Query(ctx, describeWord+sql, func(rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			name := string(rows[1].Text(i))
-			columns = append(columns, warehouse.Column{Name: string(rows[0].Text(i)), SQL: name, Type: typeOf(name)})
+			columns = append(columns, warehouse.Column{Name: string(rows[0].Text(i)), SQL: name, Type: TypeOf(name)})
 		}
 		return nil
 	})
@@ -131,8 +131,8 @@ var kinds = map[string]column.Kind{
 	"TIMESTAMP": column.Timestamp, "TIMESTAMP WITH TIME ZONE": column.Timestamp,
 }
 
-// typeOf returns the column type of DuckDB's name of a type.
-func typeOf(sql string) column.Type {
+// TypeOf returns the column type of DuckDB's name of a type; no type for those that no column of a stream has.
+func TypeOf(sql string) column.Type {
 	if kind, ok := kinds[sql]; ok {
 		return column.Type{Kind: kind}
 	}
@@ -140,7 +140,7 @@ func typeOf(sql string) column.Type {
 		return column.Type{Kind: column.Decimal, Precision: 38}
 	}
 	t := column.Type{Kind: column.Decimal}
-	if n, err := fmt.Sscanf(sql, "DECIMAL(%d,%d)", &t.Precision, &t.Scale); n != 2 || err != nil {
+	if n, err := fmt.Sscanf(sql, "DECIMAL(%d,%d)", &t.Precision, &t.Scale); n != 2 || err != nil || sql != t.SQL() { // as lists of decimals
 		return column.Type{}
 	}
 	return t

@@ -200,17 +200,8 @@ func (d *description) add(rows []column.Vector, i int) {
 		d.tables = append(d.tables, fmt.Sprintf("(%d, %s, %s, '%s', %s, %d)", d.oid, duck.Literal(schema), text(1), kind, text(3), rows[4].Ints[i]))
 	}
 	name := string(rows[7].Text(i))
-	t := typeOf(warehouse.Column{SQL: name, Type: decimalOf(name)})
+	t := typeOf(warehouse.Column{SQL: name, Type: duckwarehouse.TypeOf(name)})
 	d.columns = append(d.columns, fmt.Sprintf("(%d, %d, %s, %d, %d, %d, %t)", d.oid, rows[5].Ints[i], text(6), t.oid, t.size, t.modifier, rows[8].Ints[i] == 1))
-}
-
-// decimalOf returns the type of DuckDB's name of a decimal, and no type for others.
-func decimalOf(name string) column.Type {
-	t := column.Type{Kind: column.Decimal}
-	if n, err := fmt.Sscanf(name, "DECIMAL(%d,%d)", &t.Precision, &t.Scale); n != 2 || err != nil {
-		return column.Type{}
-	}
-	return t
 }
 
 func (d *description) sql() string {

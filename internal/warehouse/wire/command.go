@@ -61,7 +61,7 @@ var unsupported = map[string]string{
 
 // commandOf returns the command that a statement is; nil for a query.
 func (c *session) commandOf(s statementText) (*command, error) {
-	first, second := wordAt(s.tokens, 0), wordAt(s.tokens, 1)
+	first := wordAt(s.tokens, 0)
 	switch first {
 	case "begin", "start":
 		return c.begin(first), nil
@@ -83,10 +83,7 @@ func (c *session) commandOf(s statementText) (*command, error) {
 	case "set", "reset":
 		return c.setting(first, s.tokens)
 	case "show":
-		if second == "tables" || second == "all" || second == "databases" {
-			return nil, nil
-		}
-		return c.show(s.tokens)
+		return c.show(s.tokens), nil
 	}
 	if hint, known := unsupported[first]; known {
 		return nil, &sqlError{code: codeNotSupported, message: strings.ToUpper(first) + " is not supported", hint: hint}

@@ -43,6 +43,29 @@ func substitute(sql string, parameters []token, texts []string) string {
 	return apply(sql, edits)
 }
 
+// listParameter returns the number of the parameter that is the list of `= ANY ($1)` at a token; 0 if it is none.
+func listParameter(tokens []token, i int) int {
+	if i+3 >= len(tokens) || !tokens[i].is("any") && !tokens[i].is("some") && !tokens[i].is("all") || !tokens[i+1].is("(") || tokens[i+2].kind != parameter || !tokens[i+3].is(")") {
+		return 0
+	}
+	n, _ := strconv.Atoi(tokens[i+2].text[1:]) // as parametersOf has checked
+	return n
+}
+
+// listParameters returns which parameters are the list of `= ANY ($1)`, and the statement with single values in their places: DuckDB infers the
+// types of values, but not those of lists.
+func listParameters(sql string, tokens []token) (lists map[int]bool, single string) {
+	lists = map[int]bool{}
+	var edits []edit
+	for i, t := range tokens {
+		if n := listParameter(tokens, i); n > 0 {
+			lists[n] = true
+			edits = append(edits, edit{t.at, tokens[i+3].end(), tokens[i+2].text})
+		}
+	}
+	return lists, apply(sql, edits)
+}
+
 // nullOf returns a null of a type.
 func nullOf(oid uint32) string {
 	if sql, ok := sqlTypes[oid]; ok {
@@ -161,15 +184,21 @@ func listLiteral(types *pgtype.Map, oid, element uint32, text string) (string, e
 		return "", invalidValue("array", text)
 	}
 	literals := make([]string, len(items))
+	known := 0
 	for i, item := range items {
 		literals[i] = "NULL"
 		if item == nil {
 			continue
 		}
+		known++
 		var err error
 		if literals[i], err = scalarLiteral(element, *item); err != nil {
 			return "", err
 		}
 	}
-	return "CAST([" + strings.Join(literals, ", ") + "] AS " + sqlTypes[oid] + ")", nil
+	list := "[" + strings.Join(literals, ", ") + "]"
+	if element == pgtype.NumericOID && known > 0 {
+		return list, nil // with all digits
+	}
+	return "CAST(" + list + " AS " + sqlTypes[oid] + ")", nil
 }

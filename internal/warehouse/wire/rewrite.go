@@ -115,6 +115,8 @@ func catalogEdit(s statementText, i int, add func(from, to int, text string)) in
 		return castEdit(s, i, add)
 	case t.is("cast"):
 		return castCall(tokens, i, add)
+	case isListOperand(tokens, i):
+		add(tokens[i-1].at, t.end(), "IN list_distinct")
 	case t.is("json_build_object"):
 		add(t.at, t.end(), "json_object")
 	case isSchema(tokens, i, "pg_catalog"):
@@ -144,6 +146,16 @@ func operatorEdit(s statementText, i int, add func(from, to int, text string)) i
 	}
 	add(tokens[i].at, tokens[end].end(), " "+s.sql[tokens[begin].at:tokens[end].at]+" ")
 	return end
+}
+
+// isListOperand reports whether a token is the ANY of `= ANY (list)`. DuckDB makes a subquery of it, which must not be in the condition of an outer
+// join. Of a parameter, or of a text, it depends on the other operand what the list is.
+func isListOperand(tokens []token, i int) bool {
+	if i == 0 || i+2 >= len(tokens) || !tokens[i-1].is("=") || !tokens[i].is("any") && !tokens[i].is("some") || !tokens[i+1].is("(") {
+		return false
+	}
+	first := tokens[i+2]
+	return first.kind != parameter && first.kind != literal && !slices.ContainsFunc([]string{"select", "with", "values", "from", "table", "("}, first.is)
 }
 
 // isRowFunction reports whether a token is a function that makes rows of one column, after FROM.

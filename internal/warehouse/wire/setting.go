@@ -96,8 +96,8 @@ var phrases = map[string]string{
 	"time zone": "timezone", "transaction isolation level": "transaction_isolation", "session authorization": "session_authorization", "names": "client_encoding",
 }
 
-// show returns the command that shows a setting.
-func (c *session) show(tokens []token) (*command, error) {
+// show returns the command that shows a setting; nil if it is none, and may be a table.
+func (c *session) show(tokens []token) *command {
 	words := make([]string, 0, len(tokens))
 	for _, t := range tokens[1:] {
 		words = append(words, t.name())
@@ -107,12 +107,12 @@ func (c *session) show(tokens []token) (*command, error) {
 		name = phrase
 	}
 	if _, known := c.knownSetting(name); !known {
-		return nil, refuse(codeNoSetting, "unrecognized configuration parameter %q", brief(name))
+		return nil
 	}
 	return &command{columns: textColumn(name), run: func(c *session) (string, []string, error) {
 		value, _ := c.knownSetting(name)
 		return "SHOW", []string{value}, nil
-	}}, nil
+	}}
 }
 
 // setting returns the command that sets a setting, or resets one: only what PostgreSQL's clients set is accepted.

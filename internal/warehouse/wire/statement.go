@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -74,7 +73,16 @@ func (c *session) prepare(text string, s statementText, oids []uint32) (*prepare
 	defer stop(nil)
 	defer c.interruptible(stop)()
 	p, err := c.prepareQuery(ctx, text, s, oids)
-	return p, c.known(ctx, err)
+	return p, shown(s.tokens, c.known(ctx, err))
+}
+
+// shown returns the error of a statement; that of a SHOW of a table that does not exist is as PostgreSQL's, which only shows settings.
+func shown(tokens []token, err error) error {
+	var e *sqlError
+	if wordAt(tokens, 0) == "show" && errors.As(err, &e) && e.code == codeNoTable {
+		return &sqlError{code: codeNoSetting, message: e.message + ", and is not a configuration parameter either"}
+	}
+	return err
 }
 
 func checkLength(sql string) error {
@@ -115,32 +123,39 @@ func (c *session) prepareQuery(ctx context.Context, text string, s statementText
 // the database expects.
 func (p *prepared) check(ctx context.Context, oids []uint32) (err error) {
 	var count int
-	if p.parameters, count, err = parametersOf(scan(p.sql)); err != nil {
+	tokens := scan(p.sql)
+	if p.parameters, count, err = parametersOf(tokens); err != nil {
 		return err
 	}
+	lists, single := listParameters(p.sql, tokens)
 	p.oids = make([]uint32, max(count, len(oids)))
 	copy(p.oids, oids)
 	return p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
-		sql := substitute(p.sql, p.parameters, slices.Repeat([]string{"NULL"}, len(p.oids)))
+		untyped := make([]string, len(p.oids))
+		for i := range untyped {
+			untyped[i] = map[bool]string{true: "[NULL]", false: "NULL"}[lists[i+1]]
+		}
+		sql := substitute(p.sql, p.parameters, untyped)
 		p.columns, err = a.Describe(ctx, sql)
 		if err == nil && count > 0 {
-			sql, err = p.describeTyped(ctx, a)
+			sql, err = p.describeTyped(ctx, a, lists, single)
 		}
 		p.types = typesOf(p.columns, p.catalog)
 		return p.located(err, sql)
 	})
 }
 
-// describeTyped sets the types of parameters that the client has left open, and then the columns. It returns what was described.
-func (p *prepared) describeTyped(ctx context.Context, a duckwarehouse.Asker) (sql string, err error) {
-	inferred, _, err := a.DescribePrepared(ctx, p.sql)
+// describeTyped sets the types of parameters that the client has left open, and then the columns. It returns what was described. single is the
+// statement with single values in the places of lists.
+func (p *prepared) describeTyped(ctx context.Context, a duckwarehouse.Asker, lists map[int]bool, single string) (sql string, err error) {
+	inferred, _, err := a.DescribePrepared(ctx, single)
 	if err != nil {
-		return p.sql, err
+		return single, err
 	}
 	casts, nulls := make([]string, len(p.oids)), make([]string, len(p.oids))
 	for i, oid := range p.oids {
 		if oid == 0 || oid == pgtype.UnknownOID {
-			p.oids[i] = p.oidOf(inferred[strconv.Itoa(i+1)])
+			p.oids[i] = p.oidOf(inferred[strconv.Itoa(i+1)], lists[i+1])
 		}
 		casts[i] = fmt.Sprintf("CAST($%d AS %s)", i+1, cmp.Or(sqlTypes[p.oids[i]], "VARCHAR"))
 		nulls[i] = nullOf(p.oids[i])
@@ -156,12 +171,16 @@ func (p *prepared) describeTyped(ctx context.Context, a duckwarehouse.Asker) (sq
 	return sql, err
 }
 
-// oidOf returns the type of a parameter for DuckDB's name of its type.
-func (p *prepared) oidOf(sqlType string) uint32 {
+// oidOf returns the type of a parameter for DuckDB's name of its type, or for that of the values of the list that it is.
+func (p *prepared) oidOf(sqlType string, isList bool) uint32 {
+	other := uint32(pgtype.TextOID)
+	if isList {
+		sqlType, other = sqlType+"[]", pgtype.TextArrayOID
+	}
 	if oid := catalogOIDs[sqlType]; p.catalog && oid != 0 {
 		return oid
 	}
-	return cmp.Or(oidOf(sqlType), pgtype.TextOID)
+	return cmp.Or(oidOf(sqlType), other)
 }
 
 // located adds the place of a fault that is known, if it is in the text of the client.

@@ -44,7 +44,8 @@ var oids = map[string]uint32{
 // arrays are the types of lists of these types.
 var arrays = map[string]uint32{
 	"BOOLEAN": pgtype.BoolArrayOID, "SMALLINT": pgtype.Int2ArrayOID, "INTEGER": pgtype.Int4ArrayOID, "BIGINT": pgtype.Int8ArrayOID, "VARCHAR": pgtype.TextArrayOID,
-	"DATE": pgtype.DateArrayOID, "DOUBLE": pgtype.Float8ArrayOID, "UUID": pgtype.UUIDArrayOID, "UINTEGER": pgtype.Int8ArrayOID,
+	"DATE": pgtype.DateArrayOID, "TIMESTAMP": pgtype.TimestampArrayOID, "TIMESTAMP WITH TIME ZONE": pgtype.TimestamptzArrayOID, "FLOAT": pgtype.Float4ArrayOID, "DOUBLE": pgtype.Float8ArrayOID,
+	"UUID": pgtype.UUIDArrayOID, "UINTEGER": pgtype.Int8ArrayOID, "HUGEINT": pgtype.NumericArrayOID,
 }
 
 // sqlTypes are the types of DuckDB for parameters of these types.
@@ -55,13 +56,15 @@ var sqlTypes = map[uint32]string{
 	pgtype.TextOID: "VARCHAR", pgtype.VarcharOID: "VARCHAR", pgtype.BPCharOID: "VARCHAR", pgtype.NameOID: "VARCHAR", pgtype.UnknownOID: "VARCHAR", pgtype.QCharOID: "VARCHAR",
 	pgtype.BoolArrayOID: "BOOLEAN[]", pgtype.Int2ArrayOID: "SMALLINT[]", pgtype.Int4ArrayOID: "INTEGER[]", pgtype.Int8ArrayOID: "BIGINT[]", pgtype.OIDArrayOID: "BIGINT[]",
 	pgtype.TextArrayOID: "VARCHAR[]", pgtype.VarcharArrayOID: "VARCHAR[]", pgtype.NameArrayOID: "VARCHAR[]", pgtype.DateArrayOID: "DATE[]", pgtype.Float8ArrayOID: "DOUBLE[]", pgtype.UUIDArrayOID: "UUID[]",
+	pgtype.NumericArrayOID: "DECIMAL(38,9)[]", pgtype.TimestampArrayOID: "TIMESTAMP[]", pgtype.TimestamptzArrayOID: "TIMESTAMP WITH TIME ZONE[]", pgtype.Float4ArrayOID: "FLOAT[]",
 }
 
 // elements are the types of the values of arrays.
 var elements = map[uint32]uint32{
 	pgtype.BoolArrayOID: pgtype.BoolOID, pgtype.Int2ArrayOID: pgtype.Int2OID, pgtype.Int4ArrayOID: pgtype.Int4OID, pgtype.Int8ArrayOID: pgtype.Int8OID, pgtype.OIDArrayOID: pgtype.OIDOID,
 	pgtype.TextArrayOID: pgtype.TextOID, pgtype.VarcharArrayOID: pgtype.TextOID, pgtype.NameArrayOID: pgtype.TextOID, pgtype.DateArrayOID: pgtype.DateOID,
-	pgtype.Float8ArrayOID: pgtype.Float8OID, pgtype.UUIDArrayOID: pgtype.UUIDOID,
+	pgtype.Float8ArrayOID: pgtype.Float8OID, pgtype.UUIDArrayOID: pgtype.UUIDOID, pgtype.NumericArrayOID: pgtype.NumericOID, pgtype.TimestampArrayOID: pgtype.TimestampOID,
+	pgtype.TimestamptzArrayOID: pgtype.TimestamptzOID, pgtype.Float4ArrayOID: pgtype.Float4OID,
 }
 
 // typesOf returns the types as which columns are sent. In the catalog numbers of objects have a type of their own.
@@ -91,13 +94,25 @@ func typeOf(c warehouse.Column) pgType {
 
 // oidOf returns the number of the type for DuckDB's name of a type; 0 if there is none.
 func oidOf(sqlType string) uint32 {
-	if strings.HasPrefix(sqlType, "DECIMAL(") {
+	if element, isList := strings.CutSuffix(sqlType, "[]"); isList {
+		return arrayOf(element)
+	}
+	if isDecimal(sqlType) {
 		return pgtype.NumericOID
 	}
-	if element, isList := strings.CutSuffix(sqlType, "[]"); isList {
-		return arrays[element]
-	}
 	return oids[sqlType]
+}
+
+// arrayOf returns the number of the type of arrays of DuckDB's type; 0 if there is none.
+func arrayOf(element string) uint32 {
+	if isDecimal(element) {
+		return pgtype.NumericArrayOID
+	}
+	return arrays[element]
+}
+
+func isDecimal(sqlType string) bool {
+	return strings.HasPrefix(sqlType, "DECIMAL(") && strings.HasSuffix(sqlType, ")")
 }
 
 // asText is the text of a value as PostgreSQL writes it, where DuckDB writes another one.
@@ -106,7 +121,7 @@ func asText(value, sqlType string) string {
 	switch {
 	case sqlType == "BLOB":
 		return "'\\x' || lower(hex(" + value + "))"
-	case isList && arrays[element] != 0:
+	case isList && arrayOf(element) != 0:
 		return "'{' || array_to_string(list_transform(" + value + ", lambda e: coalesce('\"' || replace(replace(CAST(e AS VARCHAR), '\\', '\\\\'), '\"', '\\\"') || '\"', 'NULL')), ',') || '}'"
 	}
 	return "CAST(" + value + " AS VARCHAR)"
