@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -158,21 +159,18 @@ func statementError(about *warehouse.StatementError) *sqlError {
 	return e
 }
 
-// located returns the error with the character of the text where the fault is: the statement begins at a byte of the text.
-func located(e *sqlError, about *warehouse.StatementError, text, sql string, at int) *sqlError {
-	if about.Line < 1 || about.Column < 1 {
-		return e
+// byteAt returns the byte of a text at a line and a character of it, both counted from 1.
+func byteAt(text string, line, character int) (at int, ok bool) {
+	lines := strings.SplitAfter(text, "\n")
+	if line < 1 || line > len(lines) || character < 1 {
+		return 0, false
 	}
-	characters := 0
-	lines := strings.SplitAfter(sql, "\n")
-	if about.Line > len(lines) {
-		return e
+	at = len(strings.Join(lines[:line-1], ""))
+	for range character - 1 {
+		_, n := utf8.DecodeRuneInString(text[at:])
+		at += n
 	}
-	for _, line := range lines[:about.Line-1] {
-		characters += len([]rune(line))
-	}
-	e.position = len([]rune(text[:at])) + characters + about.Column
-	return e
+	return at, true
 }
 
 func refuse(code, format string, args ...any) *sqlError {

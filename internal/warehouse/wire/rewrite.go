@@ -19,14 +19,13 @@ func isSchema(tokens []token, i int, name string) bool {
 // databaseEdit returns the edit that removes the name of the database, as there is one only.
 func databaseEdit(tokens []token, i int) (edit, bool) {
 	if isSchema(tokens, i, Database) && (isSchema(tokens, i+2, "public") || isSchema(tokens, i+2, "pg_catalog") || isSchema(tokens, i+2, "information_schema")) {
-		return edit{tokens[i].at, tokens[i+2].at, strings.Repeat(" ", tokens[i+2].at-tokens[i].at)}, true
+		return edit{tokens[i].at, tokens[i+2].at, ""}, true
 	}
 	return edit{}, false
 }
 
-// forWarehouse returns a statement with DuckDB's name of the schema that clients see as public. Places in it stay the same.
-func forWarehouse(s statementText) string {
-	var edits []edit
+// forWarehouse returns a statement with DuckDB's names of the schema that clients see as public and of functions, and what was edited.
+func forWarehouse(s statementText) (sql string, edits []edit) {
 	for i, t := range s.tokens {
 		if e, ok := databaseEdit(s.tokens, i); ok {
 			edits = append(edits, e)
@@ -34,10 +33,12 @@ func forWarehouse(s statementText) string {
 		isQualified := i > 0 && s.tokens[i-1].is(".")
 		inDatabase := isQualified && i > 1 && s.tokens[i-2].name() == Database
 		if isSchema(s.tokens, i, "public") && (!isQualified || inDatabase) {
-			edits = append(edits, edit{t.at, t.end(), "main" + strings.Repeat(" ", len(t.text)-len("main"))})
+			edits = append(edits, edit{t.at, t.end(), "main"})
 		}
+		edits = append(edits, formatEdits(s.tokens, i)...)
 	}
-	return apply(s.sql, edits)
+	slices.SortStableFunc(edits, func(a, b edit) int { return a.from - b.from })
+	return apply(s.sql, edits), edits
 }
 
 // catalogWords are functions and words that are about the catalog, or about the session, beside those that begin with pg_.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -35,6 +36,7 @@ type prepared struct {
 	text       string // that the client has sent, for places in errors
 	at         int    // the byte of text where sql begins
 	sql        string
+	edits      []edit // of what the client has sent, if it is not about the catalog
 	parameters []token
 	oids       []uint32 // of the parameters
 	columns    []warehouse.Column
@@ -98,7 +100,8 @@ func (c *session) prepareQuery(ctx context.Context, text string, s statementText
 	if err != nil {
 		return nil, err
 	}
-	p := &prepared{text: text, at: s.at, sql: forWarehouse(s), asking: db.Asking}
+	p := &prepared{text: text, at: s.at, asking: db.Asking}
+	p.sql, p.edits = forWarehouse(s)
 	if !aboutCatalog(s.tokens) {
 		err := p.check(ctx, oids)
 		return p, err
@@ -193,5 +196,8 @@ func (p *prepared) located(err error, executed string) error {
 	if executed != p.sql {
 		return e // with values in it
 	}
-	return located(e, about, p.text, executed, p.at)
+	if at, ok := byteAt(executed, about.Line, about.Column); ok {
+		e.position = utf8.RuneCountInString(p.text[:p.at+origin(p.edits, at)]) + 1
+	}
+	return e
 }

@@ -236,6 +236,21 @@ type edit struct {
 	text     string
 }
 
+// origin returns the byte of a text that was at a byte after edits of it; the beginning of what was replaced, for a byte in what replaces it.
+func origin(edits []edit, at int) int {
+	for _, e := range edits {
+		switch longer := len(e.text) - (e.to - e.from); {
+		case at < e.from:
+			return at
+		case at < e.from+len(e.text):
+			return e.from
+		default:
+			at -= longer
+		}
+	}
+	return at
+}
+
 // apply makes the replacements, which are in order and do not overlap.
 func apply(sql string, edits []edit) string {
 	var b strings.Builder
