@@ -54,14 +54,14 @@ func TestColumnNames(t *testing.T) {
 	t.Parallel()
 	db := open(t)
 	for sql, want := range map[string]string{
-		"SELECT 1 AS a, 2 AS a, 3 AS a":                                    "a int, a_2 int, a_3 int",
-		"SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a_2":                        "a int, a_3 int, a_2 int, a_2_2 int",
-		"SELECT 1 AS a, 2 AS \"A\"":                                        "a int, A int",
-		"SELECT x.i, y.i FROM range(1) x(i), range(1) y(i)":                "i bigint, i_2 bigint",
-		"SELECT 1.50 AS n, [1] AS l, 0.5::DOUBLE AS d, '{}'::JSON AS j":    "n decimal(3,2), l INTEGER[], d DOUBLE, j json",
-		"DESCRIBE SELECT 1 AS a":                                           "column_name string, column_type string, null string, key string, default string, extra string",
-		"SELECT NULL AS nothing, DATE '2024-02-29' AS d, now() AS at":      "nothing int, d date, at timestamp",
-		"SELECT sum(i) AS s, count(*) AS c FROM range(3) t(i) WHERE false": "s decimal(38,0), c bigint",
+		"SELECT 1 AS a, 2 AS a, 3 AS a":                                              "a int, a_2 int, a_3 int",
+		"SELECT 1 AS a, 2 AS a, 3 AS a_2, 4 AS a_2":                                  "a int, a_3 int, a_2 int, a_2_2 int",
+		"SELECT 1 AS a, 2 AS \"A\"":                                                  "a int, A int",
+		"SELECT x.i, y.i FROM range(1) x(i), range(1) y(i)":                          "i bigint, i_2 bigint",
+		"SELECT 1.50 AS n, [1] AS l, [1.50] AS m, 0.5::DOUBLE AS d, '{}'::JSON AS j": "n decimal(3,2), l INTEGER[], m DECIMAL(3,2)[], d DOUBLE, j json",
+		"DESCRIBE SELECT 1 AS a":                                                     "column_name string, column_type string, null string, key string, default string, extra string",
+		"SELECT NULL AS nothing, DATE '2024-02-29' AS d, now() AS at":                "nothing int, d date, at timestamp",
+		"SELECT sum(i) AS s, count(*) AS c FROM range(3) t(i) WHERE false":           "s decimal(38,0), c bigint",
 	} {
 		answer, err := ask.Run(t.Context(), db, ask.Question{SQL: sql}, nothing)
 		var got []string
