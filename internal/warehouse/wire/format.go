@@ -36,10 +36,32 @@ var formatPatterns = []struct {
 	pattern, to string
 	isName      bool // which is written as the pattern is: in upper or lower case
 }{
-	{"SSSS", "", false}, {"FMHH24", "%-H", false}, {"FMHH12", "%-I", false}, {"FMMM", "%-m", false}, {"FMDD", "%-d", false}, {"FMMonth", "%B", true}, {"FMDay", "%A", true},
-	{"HH24", "%H", false}, {"HH12", "%I", false}, {"HH", "%I", false}, {"YYYY", "%Y", false}, {"YY", "%y", false}, {"IYYY", "%G", false}, {"IW", "%V", false}, {"ID", "%u", false},
-	{"MM", "%m", false}, {"DDD", "%j", false}, {"DD", "%d", false}, {"MI", "%M", false}, {"SS", "%S", false}, {"MS", "%g", false}, {"US", "%f", false},
-	{"Mon", "%b", true}, {"Dy", "%a", true}, {"AM", "%p", true}, {"PM", "%p", true},
+	{"SSSS", "", false},
+	{"FMHH24", "%-H", false},
+	{"FMHH12", "%-I", false},
+	{"FMMM", "%-m", false},
+	{"FMDD", "%-d", false},
+	{"FMMonth", "%B", true},
+	{"FMDay", "%A", true},
+	{"HH24", "%H", false},
+	{"HH12", "%I", false},
+	{"HH", "%I", false},
+	{"YYYY", "%Y", false},
+	{"YY", "%y", false},
+	{"IYYY", "%G", false},
+	{"IW", "%V", false},
+	{"ID", "%u", false},
+	{"MM", "%m", false},
+	{"DDD", "%j", false},
+	{"DD", "%d", false},
+	{"MI", "%M", false},
+	{"SS", "%S", false},
+	{"MS", "%g", false},
+	{"US", "%f", false},
+	{"Mon", "%b", true},
+	{"Dy", "%a", true},
+	{"AM", "%p", true},
+	{"PM", "%p", true},
 }
 
 // strftimeFormat returns DuckDB's format for one of PostgreSQL, both in quotes. ok is false if it has a pattern that is not known.
