@@ -394,3 +394,26 @@ func TestContinued(t *testing.T) {
 		})
 	}
 }
+
+// TestContinuedSeries continues an interrupted time series with bounds.
+func TestContinuedSeries(t *testing.T) {
+	t.Parallel()
+	onEach(t, strings.Replace(strategies["timeseries"], "{by: day}", "{by: day, start: 2026-11-01, end: 2026-12-31}", 1), func(h *harness) {
+		h.Config.GroupObjects = 1
+		h.days(1, 5)
+		plain, db := h.Config.Source, h.DB
+		h.Config.Database = &failing{Database: db, failAt: 16}
+		if _, err := h.Run(load.Options{}); !errors.Is(err, errFault) {
+			h.Fatalf("the error is %v", err)
+		}
+		h.Want("SELECT count(*) FROM bursar_load_staged", "2")
+		h.Config.Database = db
+		opened := 0
+		h.watch(nil, func(string) { opened++ })
+		if r, err := h.Run(load.Options{}); err != nil || opened != 3 {
+			h.Errorf("%d objects were read, want 3: %+v (%v)", opened, r, err)
+		}
+		h.Config.Source = plain
+		h.wantDays(5)
+	})
+}

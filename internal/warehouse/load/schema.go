@@ -36,12 +36,27 @@ func tableColumns(l *project.Load) []column.Field {
 // declarationDigest is a digest of how a load reads rows.
 func declarationDigest(l *project.Load) string {
 	var b strings.Builder
-	fmt.Fprintln(&b, l.Format, l.Array, l.Rest, l.Match, l.Rows.CSV, l.Rows.Encoding, l.Series)
+	fmt.Fprintln(&b, l.Format, l.Array, l.Rest, l.Match, l.Rows.CSV, l.Rows.Encoding, seriesText(l.Series))
 	for i := range l.Rows.Columns {
 		c := &l.Rows.Columns[i]
 		fmt.Fprintf(&b, "%q %s %q %q %v %v %q %s %d %d\n", c.Name, c.Type, c.From, c.In, c.Optional, c.Absent, c.Format, c.Zone, c.Decimal, c.Group)
 	}
 	return column.Sum128([]byte(b.String())).String()
+}
+
+// seriesText says how a series is sorted, and its bounds.
+func seriesText(s *project.Series) string {
+	if s == nil {
+		return ""
+	}
+	text := fmt.Sprint(s.By, s.Revisit)
+	for _, bound := range []*project.Period{s.Start, s.End} {
+		text += " "
+		if bound != nil {
+			text += s.By.Text(*bound)
+		}
+	}
+	return text
 }
 
 // refuse returns an error about a table that a load does not change.
