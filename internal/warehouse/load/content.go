@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -34,8 +35,8 @@ func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map
 }
 
 // findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
-// now on, without rows.
-func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
+// now on, without rows. Each of those that are gone, by size, is only one other object now: contents such as "no events" repeat.
+func (r *run) findRenamed(ctx context.Context, gone map[int64][]*object) error {
 	var todo []Object
 	for i := range r.todo {
 		o := &r.todo[i]
@@ -47,6 +48,7 @@ func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
 			todo = append(todo, *o)
 			continue
 		}
+		gone[o.Size] = slices.DeleteFunc(gone[o.Size], func(other *object) bool { return other == from })
 		r.result.Known++
 		r.result.Renamed.add(o.Name + ", which was " + from.Name)
 		r.touched = append(r.touched, object{Object: *o, Digest: from.Digest, Number: from.Number})
@@ -56,14 +58,14 @@ func (r *run) findRenamed(ctx context.Context, gone map[int64][]object) error {
 }
 
 // renamedFrom returns the object that was renamed to this one, or nil.
-func (r *run) renamedFrom(ctx context.Context, o *Object, gone []object) (*object, error) {
+func (r *run) renamedFrom(ctx context.Context, o *Object, gone []*object) (*object, error) {
 	if o.Size == 0 || len(gone) == 0 {
 		return nil, nil
 	}
 	digest := ""
 	for i := range gone {
 		if o.ETag != "" && o.ETag == gone[i].ETag {
-			return &gone[i], nil
+			return gone[i], nil
 		}
 	}
 	for i := range gone {
@@ -77,35 +79,75 @@ func (r *run) renamedFrom(ctx context.Context, o *Object, gone []object) (*objec
 			}
 		}
 		if digest == gone[i].Digest {
-			return &gone[i], nil
+			return gone[i], nil
 		}
 	}
 	return nil, nil
 }
 
-// details reads the journal again: what is known of some objects. It calls vanished with those that do not exist any more.
-func (r *run) details(ctx context.Context, suspects []Object, vanished func(*object)) (map[string]object, error) {
-	wanted, found := map[string]bool{}, map[string]object{}
+// contentKey is equal for an object and for those that it was renamed to.
+type contentKey struct {
+	number, size int64
+	digest, etag string // the ETag if the digest is not known
+}
+
+func (o *object) contentKey() contentKey {
+	k := contentKey{number: o.Number, size: o.Size, digest: o.Digest}
+	if k.digest == "" {
+		k.etag = o.ETag
+	}
+	return k
+}
+
+// renames counts the objects that the journal has without rows: others were renamed to them, or their rows are elsewhere.
+type renames map[contentKey]int
+
+func (n renames) add(o *object) {
+	if o.Rows == 0 && o.Rejected == 0 {
+		n[o.contentKey()]++
+	}
+}
+
+// notRenamed leaves out as many objects that do not exist any more as were renamed before.
+func (n renames) notRenamed(gone []object) (by map[int64][]*object) {
+	by = map[int64][]*object{}
+	for i := range gone {
+		o := &gone[i]
+		if k := o.contentKey(); n[k] > 0 {
+			n[k]--
+			continue
+		}
+		by[o.Size] = append(by[o.Size], o)
+	}
+	return by
+}
+
+// details is what a second reading of the journal finds.
+type details struct {
+	found   map[string]object // of the objects that were asked for, by name
+	gone    []object          // that do not exist any more
+	renamed renames
+}
+
+// readDetails reads the journal again: what is known of some objects, and of those that do not exist any more.
+func (r *run) readDetails(ctx context.Context, suspects []Object) (d details, err error) {
+	wanted := map[string]bool{}
 	for _, o := range suspects {
 		wanted[o.Name] = true
 	}
-	var gone []object
-	err := r.db().Read(ctx, func(ctx context.Context, reader warehouse.Reader) error {
-		gone = nil
+	return d, r.db().Read(ctx, func(ctx context.Context, reader warehouse.Reader) error {
+		d = details{found: map[string]object{}, renamed: renames{}}
 		return eachObject(ctx, reader, objectsTable, r.declared.Name, func(o *object) error {
+			d.renamed.add(o)
 			if wanted[o.Name] {
-				found[o.Name] = *o
+				d.found[o.Name] = *o
 			}
 			if k, isKnown := r.history.known[nameDigest(o.Name)]; isKnown && !k.listed {
-				gone = append(gone, *o)
+				d.gone = append(d.gone, *o)
 			}
 			return nil
 		})
 	})
-	for i := range gone {
-		vanished(&gone[i])
-	}
-	return found, err
 }
 
 // hasContent reports whether an object has the content that was loaded, although its listing differs: it was copied, for example.

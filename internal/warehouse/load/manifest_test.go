@@ -118,6 +118,31 @@ func TestRenamedObjects(t *testing.T) {
 	})
 }
 
+// TestRepeatedContent loads new objects with the content of one that was deleted: only one of them can be that one under another name.
+func TestRepeatedContent(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/1.json", `{"id":"up"}`)
+		h.Load("1 1 0 0")
+		h.Remove("in/1.json")
+		h.File("in/2.json", `{"id":"up"}`)
+		h.File("in/3.json", `{"id":"up"}`)
+		if r := h.Load("1 1 0 1"); fmt.Sprint(r.Renamed) != "{1 [2.json, which was 1.json]}" {
+			h.Errorf("the result is %+v", r)
+		}
+		h.File("in/4.json", `{"id":"up"}`)
+		h.Load("1 1 0 2")
+		h.Remove("in/2.json")
+		h.File("in/5.json", `{"id":"up"}`)
+		if r := h.Load("0 0 0 3"); fmt.Sprint(r.Renamed) != "{1 [5.json, which was 2.json]}" {
+			h.Errorf("the result is %+v", r)
+		}
+		h.File("in/6.json", `{"id":"up"}`)
+		h.Load("1 1 0 3")
+		h.Want("SELECT _object FROM events ORDER BY 1", "1.json", "3.json", "4.json", "6.json")
+	})
+}
+
 func TestTooManyErrors(t *testing.T) {
 	t.Parallel()
 	onAll(t, manifestYAML, func(h *harness) {

@@ -142,18 +142,17 @@ func (r *run) planNew(ctx context.Context, other *listing) error {
 	if len(suspects) == 0 && other.missing == 0 {
 		return nil
 	}
-	gone := map[int64][]object{} // by size
-	before, err := r.details(ctx, suspects, func(o *object) {
-		r.result.Vanished.add(o.Name)
-		gone[o.Size] = append(gone[o.Size], *o)
-	})
+	d, err := r.readDetails(ctx, suspects)
 	if err != nil {
 		return err
 	}
-	if err := r.compareSuspects(ctx, suspects, before); err != nil {
+	for i := range d.gone {
+		r.result.Vanished.add(d.gone[i].Name)
+	}
+	if err := r.compareSuspects(ctx, suspects, d.found); err != nil {
 		return err
 	}
-	return r.findRenamed(ctx, gone)
+	return r.findRenamed(ctx, d.renamed.notRenamed(d.gone))
 }
 
 // continueStaged takes over what an interrupted load of the same objects has staged. If anything of it differs, it is read again.

@@ -106,13 +106,15 @@ func (r *run) firstDifference(ctx context.Context, all *listing, periods []proje
 	if all.missing == 0 {
 		return first, nil
 	}
-	_, err := r.details(ctx, nil, func(o *object) {
+	d, err := r.readDetails(ctx, nil)
+	for i := range d.gone {
+		o := &d.gone[i]
 		if p, err := s.By.Parse(o.Period); err == nil && p >= compared {
 			differs(p)
 			r.result.Removed.add(o.Name)
 		} else {
 			r.result.Vanished.add(o.Name)
 		}
-	})
+	}
 	return first, err
 }
