@@ -212,6 +212,13 @@ func TestDamagedObjects(t *testing.T) {
 			h.Errorf("the result is %+v", r)
 		}
 		h.Want("SELECT id FROM events ORDER BY id", "1", "4")
+		state := h.State()
+		if r := h.Load("0 0 0 2"); len(r.LeftOut) != 1 || r.Number != 0 {
+			h.Errorf("the result is %+v", r)
+		}
+		if again := h.State(); again != state {
+			h.Errorf("nothing could be loaded, and the state was\n%s\nand is\n%s", state, again)
+		}
 		h.File("in/b.json", `[{"id":"2"},{"id":"3"}]`)
 		h.Load("1 2 0 2")
 		h.Want("SELECT id FROM events ORDER BY id", "1", "2", "3", "4")

@@ -22,7 +22,12 @@ func (r *run) load(ctx context.Context) error {
 	case len(groups) > 1 || len(r.staged) > 0:
 		return r.loadStaged(ctx, groups)
 	case len(groups) == 1:
-		return r.withoutFaulty(groups[0], func(objects []Object) error { return r.loadAtOnce(ctx, objects) })
+		return r.withoutFaulty(groups[0], func(objects []Object) error {
+			if len(objects) == 0 && len(r.added) == 0 && len(r.touched) == 0 && r.history.Table != nil {
+				return nil // all are left out, and are tried again
+			}
+			return r.loadAtOnce(ctx, objects)
+		})
 	case r.mode == replaceFrom || len(r.added) > 0:
 		return r.loadAtOnce(ctx, nil)
 	}
