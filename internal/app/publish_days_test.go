@@ -150,29 +150,33 @@ func TestFreshnessAfterRetry(t *testing.T) {
 // TestHistoryOfTwoStreams runs a batch that was sealed before one of another stream that was run already: versions do not end before they begin.
 func TestHistoryOfTwoStreams(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	putFile(t, dir, "bursar.yaml", "")
-	putFile(t, dir, "streams/visits.yaml", visitsYAML)
-	putFile(t, dir, "streams/calls.yaml", strings.Replace(visitsYAML, "stream: visits", "stream: calls", 1))
-	putFile(t, dir, "pipelines/shops.yaml", strings.Replace(shopsYAML, "from: visits", "from: [visits, calls]\nhistory: true", 1))
-	a, err := Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Close()
-	for n, stream := range []string{"visits", "calls", "visits", "calls"} {
-		a.Events.Now = func() time.Time { return time.Date(2026, 1, 1, 12, 0, []int{5, 4, 9, 8}[n], 0, time.UTC) }
-		text := fmt.Sprintf(`{"id":"%d","shop":"a","at":"2026-01-01T10:00:00Z","cost":"4.00"}`+"\n", n)
-		if _, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), "in.jsonl", text)}, intake.Options{}); err != nil {
-			t.Fatal(err)
-		}
-		runAll(t, a, "shops")
-		if n%2 == 0 {
+	for _, kind := range []string{"duckdb", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			config := ""
+			if kind == "postgres" {
+				config = fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", postgrestest.URL(t))
+			}
+			a := openFiles(t, map[string]string{
+				"bursar.yaml": config, "streams/visits.yaml": visitsYAML, "streams/calls.yaml": strings.Replace(visitsYAML, "stream: visits", "stream: calls", 1),
+				"pipelines/shops.yaml": strings.Replace(shopsYAML, "from: visits", "from: [visits, calls]\nhistory: true", 1),
+			})
+			for n, stream := range []string{"visits", "calls", "visits", "calls"} {
+				a.Events.Now = func() time.Time { return time.Date(2026, 1, 1, 12, 0, []int{5, 4, 9, 8}[n], 0, time.UTC) }
+				text := fmt.Sprintf(`{"id":"%d","shop":"a","at":"2026-01-01T10:00:00Z","cost":"4.00"}`+"\n", n)
+				if _, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), "in.jsonl", text)}, intake.Options{}); err != nil {
+					t.Fatal(err)
+				}
+				runAll(t, a, "shops")
+				if n%2 == 0 {
+					publishAll(t, a)
+				}
+			}
 			publishAll(t, a)
-		}
+			checkVerified(t, a)
+			wantAnswer(t, a, "SELECT _run, cost, valid_from, valid_to FROM shops_history ORDER BY 1",
+				"1|4.00|2026-01-01T12:00:05Z|2026-01-01T12:00:05Z", "2|8.00|2026-01-01T12:00:05Z|2026-01-01T12:00:09Z",
+				"3|12.00|2026-01-01T12:00:09Z|2026-01-01T12:00:09Z", "4|16.00|2026-01-01T12:00:09Z|")
+		})
 	}
-	checkVerified(t, a)
-	wantAnswer(t, a, "SELECT _run, cost, valid_from, valid_to FROM shops_history ORDER BY 1",
-		"1|4.00|2026-01-01T12:00:05Z|2026-01-01T12:00:05Z", "2|8.00|2026-01-01T12:00:05Z|2026-01-01T12:00:09Z",
-		"3|12.00|2026-01-01T12:00:09Z|2026-01-01T12:00:09Z", "4|16.00|2026-01-01T12:00:09Z|")
 }

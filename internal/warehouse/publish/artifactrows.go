@@ -53,15 +53,12 @@ func stagedColumns(columns []column.Field) []column.Field {
 	return slices.DeleteFunc(slices.Clone(columns), func(c column.Field) bool { return c.Name == validTo })
 }
 
-// ofRuns reads the artifacts that runs have made, for a table that has those of the runs before, each with its run, and for a history with when
-// the run received its last event.
-func (a *artifactsPublication) ofRuns(ctx context.Context, table string, first, last uint64) warehouse.Rows {
+// ofRuns reads the artifacts that runs have made, each with its run, and for a history with when the run received its last event: not before
+// latest, when the last version of the runs before became valid.
+func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64, latest time.Time) warehouse.Rows {
 	beside := column.NewVectors([]column.Type{{Kind: column.BigInt}, {Kind: column.Timestamp}}, 0)
 	return warehouse.RowsOf(func(each func([]column.Vector) error) error {
-		latest, err := a.latestVersion(ctx, table)
-		if err != nil {
-			return err
-		}
+		latest := latest
 		for run := first; run <= last; run++ {
 			received, _, _, err := a.artifacts.Run(ctx, run)
 			if err != nil {

@@ -218,7 +218,11 @@ func (a *artifactsPublication) extend(ctx context.Context, table string) error {
 		return err
 	}
 	a.out.More = g.last < published
-	from, staged, err := a.tx.Stage(ctx, stagedColumns(a.columns), a.ofRuns(ctx, table, g.first, g.last))
+	latest, err := a.latestVersion(ctx, table) // before rows are staged: a connection that copies rows executes nothing else
+	if err != nil {
+		return err
+	}
+	from, staged, err := a.tx.Stage(ctx, stagedColumns(a.columns), a.ofRuns(ctx, g.first, g.last, latest))
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/event"
@@ -130,11 +131,11 @@ func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error 
 		if err := v.checkColumns(ctx, r, columns); err != nil {
 			return err
 		}
-		p := artifactsPublication{Publisher: v.Publisher, source: v.source, db: v.db, artifacts: a, columns: columns, key: key, record: &record{}}
+		p := artifactsPublication{Publisher: v.Publisher, source: v.source, db: v.db, artifacts: a, columns: columns, key: key}
 		if !v.history {
 			return v.compareRows(ctx, r, table, columns, p.all(ctx))
 		}
-		return v.compareRows(ctx, r, table, stagedColumns(columns), p.ofRuns(ctx, v.table, 1, v.record.through))
+		return v.compareRows(ctx, r, table, stagedColumns(columns), p.ofRuns(ctx, 1, v.record.through, time.Time{}))
 	})
 }
 
