@@ -124,6 +124,47 @@ func TestModelOfDifferingTable(t *testing.T) {
 	}
 }
 
+// TestModelsAfterAgain makes a table from the beginning that somebody has changed: what models have read of it is read again.
+func TestModelsAfterAgain(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"duckdb", "postgres"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			config := "threads: 1\n"
+			if kind == "postgres" {
+				config += fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", postgrestest.URL(t))
+			}
+			a := openFiles(t, map[string]string{
+				"bursar.yaml": config, "streams/payments.yaml": paymentsYAML,
+				"warehouse/all_paid.sql": "-- model: all_paid\nSELECT sum(amount) AS amount FROM events_payments\n",
+				"warehouse/paid.sql": "-- model: paid\n-- materialize: incremental\n-- key: id\n" +
+					"SELECT id, amount FROM events_payments WHERE _batch > :after_events_payments\n",
+			})
+			pay(t, a, "1 a 1.00", "2 b 2.00")
+			publishAll(t, a)
+			changeWarehouse(t, a, "UPDATE events_payments SET amount = 9 WHERE id = '1'")
+			runModels(t, a)
+			wantAnswer(t, a, "SELECT amount FROM all_paid", "11.00")
+			if _, err := publisher(t, a).Again(t.Context(), "events_payments"); err != nil {
+				t.Fatal(err)
+			}
+			runner, err := a.Models(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if changed, err := runner.Changed(t.Context()); err != nil || !changed {
+				t.Errorf("a table was made again, and the models have changed: %t, %v", changed, err)
+			}
+			runModels(t, a)
+			wantAnswer(t, a, "SELECT id, amount FROM paid ORDER BY id", "1|1.00", "2|2.00")
+			wantAnswer(t, a, "SELECT amount FROM all_paid", "3.00")
+			if changed, err := runner.Changed(t.Context()); err != nil || changed {
+				t.Errorf("the models have changed: %t, %v", changed, err)
+			}
+		})
+	}
+}
+
 // runModels publishes what was ingested and runs all models.
 func runModels(t *testing.T, a *App) models.Result {
 	t.Helper()

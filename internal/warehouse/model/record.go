@@ -43,6 +43,7 @@ var sourcesColumns = []column.Field{
 	{Name: "through", Type: numberType},
 	{Name: "retraction", Type: numberType},
 	{Name: "given_up", Type: numberType},
+	{Name: "remade", Type: numberType},
 }
 
 // record is what the warehouse has of a model's last run.
@@ -112,12 +113,21 @@ func (r *Runner) readRecords(ctx context.Context, from warehouse.Reader) (map[st
 }
 
 func readSources(ctx context.Context, from warehouse.Reader, records map[string]*record) error {
-	sql := "SELECT model, table_name, generation, through, retraction, given_up FROM " + sourcesTable
+	table, _, err := from.Table(ctx, sourcesTable)
+	if err != nil {
+		return err
+	}
+	remade := "remade"
+	if table.Column(remade) == nil { // an earlier version has made the table
+		remade = "0"
+	}
+	sql := fmt.Sprintf("SELECT model, table_name, generation, through, retraction, given_up, %s AS remade FROM %s", remade, sourcesTable)
 	return from.Query(ctx, sql, func(_ []warehouse.Column, v []column.Vector) error {
 		for i := range v[0].Len() {
 			if n := records[string(v[0].Text(i))]; n != nil {
 				n.sources[string(v[1].Text(i))] = publish.Position{
 					Generation: uint64(v[2].Ints[i]), Through: uint64(v[3].Ints[i]), Retraction: uint64(v[4].Ints[i]), GivenUp: uint64(v[5].Ints[i]),
+					Remade: uint64(v[6].Ints[i]),
 				}
 			}
 		}
@@ -140,10 +150,10 @@ func (b *build) writeRecord(ctx context.Context, n *Node, now *record) error {
 	}
 	var sources []string
 	for table, p := range now.sources {
-		sources = append(sources, fmt.Sprintf("(%s, %s, %d, %d, %d, %d)", name, warehouse.Literal(table), p.Generation, p.Through, p.Retraction, p.GivenUp))
+		sources = append(sources, fmt.Sprintf("(%s, %s, %d, %d, %d, %d, %d)", name, warehouse.Literal(table), p.Generation, p.Through, p.Retraction, p.GivenUp, p.Remade))
 	}
 	if slices.Sort(sources); len(sources) > 0 {
-		statements = append(statements, fmt.Sprintf("INSERT INTO %s (model, table_name, generation, through, retraction, given_up) VALUES %s", sourcesTable, strings.Join(sources, ", ")))
+		statements = append(statements, fmt.Sprintf("INSERT INTO %s (model, table_name, generation, through, retraction, given_up, remade) VALUES %s", sourcesTable, strings.Join(sources, ", ")))
 	}
 	for _, sql := range statements {
 		if _, err := b.tx.Exec(ctx, sql); err != nil {

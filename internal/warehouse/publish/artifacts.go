@@ -174,7 +174,7 @@ func (a *artifactsPublication) replace(ctx context.Context, how fit) error {
 		a.out.Removed = a.record.rows
 	}
 	generation, _, _, _ := a.artifacts.Generation()
-	a.record = &record{table: a.table, source: a.pipeline.Name, project: a.ProjectID, generation: generation}
+	a.record = &record{table: a.table, source: a.pipeline.Name, project: a.ProjectID, generation: generation, remade: a.record.nextRemade()}
 	next := a.table
 	if how != missing {
 		next += "_bursar_next"

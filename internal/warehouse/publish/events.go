@@ -152,7 +152,7 @@ func (e *eventsPublication) replace(ctx context.Context, how fit) error {
 	if err := e.archive.forget(ctx, e.db, e.tx, e.record, definitionOf(e.columns)); err != nil {
 		return err
 	}
-	e.record = &record{table: e.table, source: e.stream.Name, project: e.ProjectID, retraction: e.at.retraction}
+	e.record = &record{table: e.table, source: e.stream.Name, project: e.ProjectID, retraction: e.at.retraction, remade: e.record.nextRemade()}
 	for _, table := range []string{batchesTable, daysTable} {
 		if _, err := e.tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE stream = %s", table, warehouse.Literal(e.stream.Name))); err != nil {
 			return err

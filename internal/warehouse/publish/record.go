@@ -41,6 +41,7 @@ var recordTables = map[string][]column.Field{
 	tablesTable: {
 		text("table_name"), text("source"), text("project"), number("generation"), number("through"), number("retraction"), number("given_up"),
 		number("row_count"), number("quarantined"), instant("watermark"), instant("published"), text("definition"), number("broken"), instant("received"), text("all_view"),
+		number("remade"),
 	},
 	sourcesTable: {text("table_name"), text("stream")},
 	batchesTable: {text("stream"), number("batch"), instant("received"), number("events")},
@@ -97,6 +98,15 @@ type record struct {
 	received               *time.Time // the last event of the batch or run that through names
 	definition             string     // its columns, as definitionOf prints them
 	allView                string     // the view of it and its archive; empty if there is none
+	remade                 uint64     // how often the table was made from the beginning since the first time
+}
+
+// nextRemade is the number of a table that is made from the beginning.
+func (r *record) nextRemade() uint64 {
+	if r == nil {
+		return 0
+	}
+	return r.remade + 1
 }
 
 // readRecords reads the records of one table, or of all if it is empty. There are none in a warehouse that was never used.
@@ -125,6 +135,7 @@ func readRecords(ctx context.Context, r warehouse.Reader, table string) (list []
 				generation: number("generation", i), through: number("through", i), retraction: number("retraction", i), givenUp: number("given_up", i),
 				rows: v["row_count"].Ints[i], quarantined: v["quarantined"].Ints[i], broken: v["broken"].Ints[i],
 				watermark: timeOf(v["watermark"], i), published: timeOf(v["published"], i), received: timeOf(v["received"], i),
+				remade: number("remade", i),
 			})
 		}
 		return nil
@@ -189,7 +200,7 @@ func writeRecord(ctx context.Context, db warehouse.Database, tx warehouse.Tx, r 
 		statements = append(statements, insertSQL(db, sourcesTable, []any{r.table, stream}))
 	}
 	statements = append(statements, insertSQL(db, tablesTable, []any{
-		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken, r.received, r.allView,
+		r.table, r.source, r.project, r.generation, r.through, r.retraction, r.givenUp, r.rows, r.quarantined, r.watermark, &now, r.definition, r.broken, r.received, r.allView, r.remade,
 	}))
 	return execAll(ctx, tx, statements)
 }
