@@ -84,6 +84,34 @@ func TestIncremental(t *testing.T) {
 	})
 }
 
+// TestChanged says that nothing has changed after a run of all models, and that a model has which reads one that was run without it.
+func TestChanged(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		want := func(want bool) {
+			t.Helper()
+			if changed, err := s.runner.Changed(t.Context()); err != nil || changed != want {
+				t.Errorf("changed: %t, %v; want %t", changed, err, want)
+			}
+		}
+		declare := func(factor string) {
+			s.declare(map[string]string{"a": "SELECT amount * " + factor + " AS amount FROM events_sales", "b": "SELECT sum(amount) AS total FROM a"})
+		}
+		s.publishSales(1, 0, "('UK', 1, 1)")
+		declare("1")
+		s.run()
+		want(false)
+		declare("2")
+		want(true)
+		s.run("a")
+		want(true)
+		s.run()
+		want(false)
+		s.want("SELECT total FROM b", "2.00")
+		s.publishSales(2, 0, "('UK', 1, 1)", "('UK', 1, 2)")
+		want(true)
+	})
+}
+
 func TestIncrementalKeys(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {
 		for _, c := range []struct{ model, want string }{

@@ -74,17 +74,22 @@ func (r *Runner) Changed(ctx context.Context) (changed bool, err error) {
 			return err
 		}
 		positions, err := positionsOf(ctx, from)
-		changed = slices.ContainsFunc(g.Nodes, func(n *Node) bool { return g.hasChanged(n, records[n.Model.Name], positions) })
+		changed = slices.ContainsFunc(g.Nodes, func(n *Node) bool { return g.hasChanged(n, records, positions) })
 		return err
 	})
 	return changed, err
 }
 
-func (g *Graph) hasChanged(n *Node, last *record, positions map[string]publish.Position) bool {
+func (g *Graph) hasChanged(n *Node, records map[string]*record, positions map[string]publish.Position) bool {
+	last := records[n.Model.Name]
 	if last == nil || last.definition != definitionOf(n.Model) {
 		return true
 	}
-	return slices.ContainsFunc(g.tables(n), func(table string) bool {
+	isNewer := func(t Table) bool { // a model that was run without this one
+		used := records[t.Name]
+		return g.named[t.Name] != nil && used != nil && used.run > last.run
+	}
+	return slices.ContainsFunc(n.Tables, isNewer) || slices.ContainsFunc(g.tables(n), func(table string) bool {
 		now, known := positions[table]
 		before, wasKnown := last.sources[table]
 		return !known || !wasKnown || now != before
