@@ -5,6 +5,7 @@ package archive_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +13,10 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/object"
+	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
+	"bursar/internal/warehouse/duckwarehouse"
 )
 
 const (
@@ -166,9 +169,46 @@ func (u unknown) Write(ctx context.Context, fn func(context.Context, warehouse.T
 	return errors.Join(u.Database.Write(ctx, fn), failure.Wrap(failure.Transient, warehouse.ErrOutcomeUnknown))
 }
 
+// TestTwoWarehouses archives in one warehouse while the objects of another one are in the same store: the project had that one before.
+func TestTwoWarehouses(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		s.all(limits("2024-03-15"))
+		parts, err := s.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, archiver := *s, *s.Archiver
+		db, err := duckwarehouse.Open(duckwarehouse.Config{Path: filepath.Join(t.TempDir(), "other.duckdb"), Scratch: t.TempDir(), Memory: "256MB", Threads: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		s.db, s.Archiver = db, &archiver
+		s.Open = func(context.Context) (warehouse.Database, error) { return db, nil }
+		s.exec(`CREATE TABLE t (day DATE, amount DECIMAL(18,2), "order" VARCHAR, extra JSON, load BIGINT)`)
+		s.insert("2024-01-01|1.00|a|1")
+		declared := *s.table.Declared
+		declared.Warm = project.Age{}
+		s.table.Declared, s.Copies = &declared, nil
+		s.all(limits("2024-03-15"))
+		s.clock = s.clock.Add(time.Hour)
+		s.sweep()
+		err = first.Verify(t.Context(), parts, func(c archive.Checked) {
+			if !c.OK {
+				t.Errorf("%s: %s", c.Period, c.Error)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 // TestUnknownOutcome repeats moves after commits whose answers were lost.
 func TestUnknownOutcome(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {
+		s.insert("2023-01-31|9|z|1")
+		s.all(limits("2023-02-15")) // gives the warehouse its identity
 		db := s.db
 		do := func(m archive.Move, move func(context.Context, archive.Table, archive.Move) (archive.Moved, error)) {
 			s.db = unknown{db}
@@ -184,7 +224,8 @@ func TestUnknownOutcome(t *testing.T) {
 			do(m, s.Do)
 		}
 		s.want(hotSQL, everything[3:]...)
-		moves, err := s.PlanRestore(t.Context(), "t", archive.Period{Until: s.clock}, archive.Hot, time.Time{})
+		within := archive.Period{First: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Until: s.clock}
+		moves, err := s.PlanRestore(t.Context(), "t", within, archive.Hot, time.Time{})
 		if err != nil || len(moves) != 2 {
 			t.Fatalf("%+v, %v", moves, err)
 		}

@@ -4,8 +4,6 @@ package archive
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -28,13 +26,6 @@ const WarmFolder = Folder + string(Warm) + "/"
 
 // levels are how much Zstandard compresses. Levels above 12 take ten to sixty times as long, and save a few percent.
 var levels = map[Tier]int{Warm: 3, Cold: 12}
-
-// newName returns the name of a new object. It is unique, so that no attempt overwrites what another one has recorded.
-func newName(table string, p Period, to Tier) string {
-	var unique [8]byte
-	_, _ = rand.Read(unique[:]) // it never fails
-	return fmt.Sprintf("%s%s/%s/%s-%s.parquet", Folder, to, table, p.First.Format(dayLayout), hex.EncodeToString(unique[:]))
-}
 
 // encode writes rows into a file as an object of a tier has them.
 func (a *Archiver) encode(ctx context.Context, dir string, columns []column.Field, rows warehouse.Rows, to Tier) (path string, err error) {

@@ -62,7 +62,8 @@ var keptColumns = []column.Field{field("table_name", column.String), field("firs
 // EnsureJournal creates the journal if it is missing.
 func EnsureJournal(ctx context.Context, tx warehouse.Tx) error {
 	return warehouse.Ensure(ctx, tx, warehouse.Definition{Name: Journal, Columns: journalColumns},
-		warehouse.Definition{Name: droppedTable, Columns: droppedColumns}, warehouse.Definition{Name: keptTable, Columns: keptColumns})
+		warehouse.Definition{Name: droppedTable, Columns: droppedColumns}, warehouse.Definition{Name: keptTable, Columns: keptColumns},
+		warehouse.Definition{Name: identityTable, Columns: identityColumns})
 }
 
 // Parts reads the parts of one table, or of all if it is empty, sorted by table, period and number. There are none in a warehouse without a

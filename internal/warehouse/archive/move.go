@@ -92,7 +92,11 @@ func (s *step) leave(ctx context.Context, t Table, period Period, to Tier) (*Par
 
 // store makes the object of a part, and reads it back.
 func (s *step) store(ctx context.Context, path string, p *Part) (err error) {
-	if p.Object, err = s.upload(ctx, path, newName(p.Table, p.Period, p.Tier)); err != nil {
+	identity, err := s.identity(ctx)
+	if err != nil {
+		return err
+	}
+	if p.Object, err = s.upload(ctx, path, newName(identity, p.Table, p.Period, p.Tier)); err != nil {
 		return err
 	}
 	p.Object.Rows = p.Rows

@@ -16,7 +16,8 @@ import (
 const keepDropped = 10 * time.Minute
 
 // Sweep deletes the objects of attempts that were interrupted, and those that were dropped some time ago. It works within a transaction, so that no
-// move records an object meanwhile. While the journal is empty it deletes nothing: the warehouse may have been put back from a copy.
+// move records an object meanwhile. While the journal is empty it deletes nothing: the warehouse may have been put back from a copy. Objects of
+// another warehouse that the project has had stay.
 func (a *Archiver) Sweep(ctx context.Context) (deleted int, err error) {
 	db, err := a.Open(ctx)
 	if err != nil {
@@ -44,6 +45,10 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 	if err != nil || len(parts)+len(dropped) == 0 {
 		return 0, err
 	}
+	identity, err := readIdentity(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
 	needed := map[string]bool{}
 	for i := range parts {
 		needed[parts[i].Object.Name] = true
@@ -54,7 +59,8 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 	}
 	now := a.Now()
 	for _, name := range names {
-		if at, ok := dropped[name]; needed[name] || ok && now.Sub(at) < keepDropped {
+		at, wasDropped := dropped[name]
+		if needed[name] || wasDropped && now.Sub(at) < keepDropped || !wasDropped && !isOf(identity, name) {
 			continue
 		}
 		if err := a.Objects.Delete(ctx, name); err != nil {

@@ -29,7 +29,7 @@ const ownPrefix = "bursar_"
 
 // hidden are tables of the backends: nobody asks about versions of a schema, or a table that is only locked. The others are what the archive has
 // to do.
-var hidden = []string{"bursar_schema", "bursar_write_lock", "bursar_archive_dropped", "bursar_archive_kept"}
+var hidden = []string{"bursar_schema", "bursar_write_lock", "bursar_archive_dropped", "bursar_archive_kept", "bursar_archive_identity"}
 
 func isOwn(name string) bool { return strings.HasPrefix(name, ownPrefix) }
 
