@@ -204,6 +204,22 @@ func TestTwoWarehouses(t *testing.T) {
 	})
 }
 
+// TestLostCopy removes the local copy of a warm object before it is recorded, as a command that removes what is not needed may do.
+func TestLostCopy(t *testing.T) {
+	forEach(t, func(t *testing.T, s *setup) {
+		if s.kind != "duckdb" {
+			return
+		}
+		db := s.db
+		s.db = &interfering{db, func() { _ = s.Copies.Keep(nil) }}
+		if done := s.all(limits("2024-02-01")); len(done) != 1 {
+			t.Errorf("%+v", done)
+		}
+		s.db = db
+		s.want(strings.Replace(hotSQL, "FROM t", "FROM t_all", 1), everything...)
+	})
+}
+
 // TestUnknownOutcome repeats moves after commits whose answers were lost.
 func TestUnknownOutcome(t *testing.T) {
 	forEach(t, func(t *testing.T, s *setup) {

@@ -103,22 +103,26 @@ func (s *step) store(ctx context.Context, path string, p *Part) (err error) {
 	if err := s.readBack(ctx, p, filepath.Join(s.dir, "back.parquet")); err != nil {
 		return err
 	}
-	if p.Tier == Warm {
+	if p.Tier == Warm { // before the transaction, which would wait for it
 		return s.Copies.Fill(ctx, []object.Description{p.Object})
 	}
 	return nil
 }
 
-// isThere checks, within the transaction that needs it, that nobody has removed an object meanwhile (Sweep waits for its turn).
-func (s *step) isThere(ctx context.Context, d object.Description) error {
-	in, err := s.Objects.OpenSized(ctx, d.Name, d.Bytes)
+// isThere checks, within the transaction that needs them, that nobody has removed the object of a part meanwhile (Sweep waits for its turn), and
+// that the file is there which views read.
+func (s *step) isThere(ctx context.Context, p *Part) error {
+	in, err := s.Objects.OpenSized(ctx, p.Object.Name, p.Object.Bytes)
 	if object.IsDamage(err) {
 		return fmt.Errorf("%w: %w", errChanged, err)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		err = in.Close()
 	}
-	return in.Close()
+	if err == nil && p.Tier == Warm {
+		err = s.Copies.Fill(ctx, []object.Description{p.Object})
+	}
+	return err
 }
 
 // commitLeave deletes the rows, if they still are those of the part, and adds the part to the journal.
@@ -136,7 +140,7 @@ func (s *step) commitLeave(ctx context.Context, tx warehouse.Tx, t *Table, p *Pa
 	if !now.equals(p.Summary) {
 		return errChanged
 	}
-	if err := s.isThere(ctx, p.Object); err != nil {
+	if err := s.isThere(ctx, p); err != nil {
 		return err
 	}
 	deleted, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE %s", warehouse.Quote(s.db, t.Name), t.withinSQL(s.db, p.Period)))
@@ -190,7 +194,7 @@ func (s *step) changeTier(ctx context.Context, m Move) (*Part, error) {
 		if err := EnsureJournal(ctx, tx); err != nil {
 			return err
 		}
-		if err := s.isThere(ctx, part.Object); err != nil {
+		if err := s.isThere(ctx, &part); err != nil {
 			return err
 		}
 		part.Moved = s.Now().UTC().Truncate(time.Microsecond)
