@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"bursar/internal/failure"
 	"bursar/internal/warehouse/flow"
 	"bursar/internal/warehouse/load"
 	models "bursar/internal/warehouse/model"
@@ -68,18 +69,29 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 	return strings.Join(append([]string{fmt.Sprintf("run %d of %d models", out.Run, len(out.Models))}, out.Warnings...), "; "), nil
 }
 
-// archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived.
+// archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived, but one that may
+// pass does: it is mostly the warehouse that is away.
 func (a *App) archiveDue(ctx context.Context) (done string, err error) {
-	moves, planErr := a.PlanArchive(ctx, ArchiveOptions{})
+	moves, err := a.PlanArchive(ctx, ArchiveOptions{})
+	moved, failed := 0, map[string]bool{} // by table
 	for _, m := range moves {
-		if _, err := a.MovePeriod(ctx, m); err != nil {
-			return "", errors.Join(err, planErr)
+		if failed[m.Table] {
+			continue
+		}
+		_, moveErr := a.MovePeriod(ctx, m)
+		switch {
+		case moveErr == nil:
+			moved++
+		case failure.Of(moveErr).Retryable() || ctx.Err() != nil:
+			return "", errors.Join(moveErr, err)
+		default:
+			failed[m.Table], err = true, errors.Join(err, moveErr)
 		}
 	}
-	if len(moves) > 0 || planErr == nil {
-		planErr = errors.Join(planErr, a.SweepArchive(ctx))
+	if len(moves) > 0 || err == nil {
+		err = errors.Join(err, a.SweepArchive(ctx))
 	}
-	return fmt.Sprintf("%d periods were moved", len(moves)), planErr
+	return fmt.Sprintf("%d periods were moved", moved), err
 }
 
 // ScheduledTasks returns what has a schedule, how its last execution ended, and what it waits for.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/object"
 	"bursar/internal/project/projecttest"
 	"bursar/internal/schedule"
 	"bursar/internal/warehouse/load"
@@ -132,6 +133,27 @@ func TestScheduledArchive(t *testing.T) {
 		t.Errorf("%+v, want %d periods", list[0], len(planned))
 	}
 	x.check()
+}
+
+// TestScheduledArchiveOfTwoTables archives a table although an object of another one is damaged.
+func TestScheduledArchiveOfTwoTables(t *testing.T) {
+	t.Parallel()
+	yaml := fmt.Sprintf(archivedYAML, "year", "warm: 90 days, ")
+	a := openFiles(t, map[string]string{"bursar.yaml": "", "streams/visits.yaml": yaml, "streams/calls.yaml": strings.Replace(yaml, "stream: visits", "stream: calls", 1)})
+	for _, stream := range []string{"calls", "visits"} {
+		mustIngest(t, a, stream, putFile(t, t.TempDir(), "in.jsonl", `{"id":"1","at":"2020-01-01T00:00:00Z","on":"2020-01-01","kind":"k","amount":"1.0000"}`+"\n"))
+	}
+	publishAll(t, a)
+	archiveAll(t, a, ArchiveOptions{Tables: []string{"events_calls"}, Before: day("2021-01-01")})
+	parts, err := a.ArchivedParts(t.Context(), nil)
+	if err != nil || len(parts) != 1 {
+		t.Fatalf("%+v, %v", parts, err)
+	}
+	flip(t, a, parts[0].Object.Name)
+	if done, err := a.archiveDue(t.Context()); !object.IsDamage(err) || done != "1 periods were moved" {
+		t.Errorf("%s, %v", done, err)
+	}
+	wantTiers(t, a, "2020 warm", "2020 cold")
 }
 
 // TestScheduledFailure records the error of a load, and still executes the models.
