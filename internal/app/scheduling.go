@@ -41,13 +41,30 @@ func (a *App) scheduledTasks() *scheduled.Tasks {
 
 func (a *App) loadDue(ctx context.Context, name string) (done string, err error) {
 	r, err := a.Load(ctx, name, load.Options{})
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case r.Number == 0:
-		return "nothing is new", nil
 	}
-	return fmt.Sprintf("%d objects, %d rows, %d rejected", r.Objects, r.Rows, r.Rejected), nil
+	return loadText(&r), nil
+}
+
+// loadText says what a load has done, and what a person should look at: nobody sees its result.
+func loadText(r *load.Result) string {
+	text := "nothing is new"
+	if r.Number > 0 {
+		text = fmt.Sprintf("%d objects, %d rows, %d rejected", r.Objects, r.Rows, r.Rejected)
+	}
+	for _, n := range []struct {
+		count int64
+		what  string
+	}{
+		{int64(len(r.LeftOut)), "left out"}, {r.Changed.Count, "not as they were loaded"}, {r.Vanished.Count, "loaded that do not exist any more"},
+		{r.Removed.Count, "removed with their rows"}, {r.Late.Count, "of periods that were passed"},
+	} {
+		if n.count > 0 {
+			text += fmt.Sprintf("; %d %s", n.count, n.what)
+		}
+	}
+	return text
 }
 
 func (a *App) runDueModels(ctx context.Context) (done string, err error) {

@@ -110,6 +110,21 @@ func TestSchedulesExecute(t *testing.T) {
 	}
 }
 
+// TestScheduledLoadReports says what a person should look at, also when nothing was loaded.
+func TestScheduledLoadReports(t *testing.T) {
+	t.Parallel()
+	a := overdue(t, `{"id":"1"}`+"\n")
+	if done, err := a.loadDue(t.Context(), "clicks"); err != nil || done != "1 objects, 1 rows, 0 rejected" {
+		t.Errorf("%s, %v", done, err)
+	}
+	dir := filepath.Dir(a.state)
+	putFile(t, dir, "in/a.jsonl", `{"id":"22"}`+"\n")
+	putFile(t, dir, "in/b.jsonl.gz", "")
+	if done, err := a.loadDue(t.Context(), "clicks"); err != nil || done != "nothing is new; 1 left out; 1 not as they were loaded" {
+		t.Errorf("%s, %v", done, err)
+	}
+}
+
 // TestScheduledArchive moves what has the declared ages.
 func TestScheduledArchive(t *testing.T) {
 	t.Parallel()
