@@ -53,10 +53,12 @@ func Run(ctx context.Context, db warehouse.Database, q Question, each func(colum
 		return Answer{}, &warehouse.StatementError{Message: fmt.Sprintf("the statement has %d bytes; %d are the most", len(q.SQL), MaxBytes)}
 	}
 	asking, cancel := context.WithCancel(ctx)
-	if q.Timeout > 0 {
-		asking, cancel = context.WithTimeout(ctx, q.Timeout)
-	}
 	defer cancel()
+	if q.Timeout > 0 {
+		limited, release := context.WithTimeout(asking, q.Timeout)
+		defer release()
+		asking = limited
+	}
 	r := &reader{question: q, each: each, cancel: cancel}
 	err := db.Read(asking, func(ctx context.Context, reader warehouse.Reader) error {
 		if r.started {
