@@ -160,10 +160,10 @@ func readMaxErrors(o doc.Section) (m MaxErrors) {
 	}
 	if number, share := strings.CutSuffix(text, "%"); share {
 		percent, err := strconv.ParseFloat(number, 64)
-		if err != nil || !(percent >= 0 && percent <= 100) {
+		if err != nil || strings.ContainsAny(number, "eExX_") || !(percent >= 0 && percent <= 100) {
 			o.Fail("max_errors", "is %s: use a number of rows, or a share such as 1%%", doc.Brief(text))
 		}
-		m.Share = percent / 100
+		m.Share, _ = strconv.ParseFloat(number+"e-2", 64) // the nearest number: percent / 100 may be the one beside it
 		return m
 	}
 	n, err := strconv.ParseUint(text, 10, 62)

@@ -84,6 +84,9 @@ func TestMaxErrors(t *testing.T) {
 		{MaxErrors{Rows: 2}, 2, 10, false},
 		{MaxErrors{Rows: 2}, 3, 10, true},
 		{MaxErrors{Share: 0.1}, 1, 10, false},
+		{MaxErrors{Share: 0.29}, 29, 100, false},
+		{MaxErrors{Share: 0.29}, 30, 100, true},
+		{MaxErrors{Share: 0.0228}, 57, 2500, false},
 		{MaxErrors{Share: 0.1}, 2, 10, true},
 	} {
 		if got := c.allowed.Exceeded(c.rejected, c.rows); got != c.want {
