@@ -122,11 +122,11 @@ func (c *catalog) update(ctx context.Context, described, user string) error {
 	if c.state == described {
 		return nil
 	}
-	sql := "BEGIN TRANSACTION; " + "DELETE FROM nsp; DELETE FROM rel; DELETE FROM att; DELETE FROM me; "
+	sql := "BEGIN TRANSACTION; DELETE FROM bursar_nsp; DELETE FROM bursar_rel; DELETE FROM bursar_att; DELETE FROM bursar_me; "
 	if c.state == "" {
 		sql = "BEGIN TRANSACTION; " + catalogSQL
 	}
-	sql += fmt.Sprintf("INSERT INTO me VALUES (%s); %s COMMIT", duck.Literal(user), described)
+	sql += fmt.Sprintf("INSERT INTO bursar_me VALUES (%s); %s COMMIT", duck.Literal(user), described)
 	if err := c.session.Exec(ctx, sql); err != nil {
 		_ = c.session.Exec(context.WithoutCancel(ctx), "ROLLBACK") // which fails if there was no transaction
 		return fmt.Errorf("describe the tables of the warehouse: %w", err)
@@ -209,7 +209,7 @@ func (d *description) sql() string {
 	for _, part := range []struct {
 		table string
 		rows  []string
-	}{{"nsp", d.schemas}, {"rel", d.tables}, {"att", d.columns}} {
+	}{{"bursar_nsp", d.schemas}, {"bursar_rel", d.tables}, {"bursar_att", d.columns}} {
 		if len(part.rows) > 0 {
 			fmt.Fprintf(&b, "INSERT INTO %s VALUES %s; ", part.table, strings.Join(part.rows, ", "))
 		}

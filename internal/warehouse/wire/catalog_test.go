@@ -19,6 +19,20 @@ import (
 	"bursar/internal/warehouse/duckwarehouse"
 )
 
+// TestTablesOfShortNames reads tables of the warehouse whose names are short, with a function that is about the catalog.
+func TestTablesOfShortNames(t *testing.T) {
+	t.Parallel()
+	e := serve(t, nil)
+	conn := e.connect(t, pgx.QueryExecModeExec)
+	for _, name := range []string{"nsp", "rel", "att", "me", "typ"} {
+		e.write(t, fmt.Sprintf("CREATE TABLE %s (oid INTEGER, name VARCHAR)", name), fmt.Sprintf("INSERT INTO %s VALUES (77, 'Ada')", name))
+		var n, least int
+		if err := conn.QueryRow(t.Context(), "SELECT count(*), min(oid) FROM "+name+" WHERE current_user() IS NOT NULL").Scan(&n, &least); err != nil || n != 1 || least != 77 {
+			t.Errorf("%s has %d rows from %d, %v", name, n, least, err)
+		}
+	}
+}
+
 // TestPsql runs the commands of psql that describe a database.
 func TestPsql(t *testing.T) {
 	t.Parallel()
@@ -167,7 +181,7 @@ func TestMacros(t *testing.T) {
 	}
 	e := serve(t, nil)
 	err := newCatalogs("it's me").asking(e.db)(t.Context(), func(ctx context.Context, a duckwarehouse.Asker) error {
-		return a.Ask(ctx, "SELECT name FROM me", asText, func(_ []warehouse.Column, rows []column.Vector) error {
+		return a.Ask(ctx, "SELECT name FROM bursar_me", asText, func(_ []warehouse.Column, rows []column.Vector) error {
 			if got := string(rows[0].Text(0)); got != "it's me" {
 				t.Error(got)
 			}
