@@ -54,6 +54,11 @@ func (c *session) open(p *portal) *cursor {
 	r := &cursor{ctx: ctx, stop: stop, batches: make(chan []column.Vector), free: make(chan struct{})}
 	go func() {
 		defer close(r.batches)
+		defer func() { // as Server.recover does for the goroutine of the connection
+			if v := recover(); v != nil {
+				r.err = fmt.Errorf("bug: %v", v)
+			}
+		}()
 		r.err = p.asking(ctx, func(ctx context.Context, a duckwarehouse.Asker) error {
 			return p.located(a.Ask(ctx, p.sql, asText, func(columns []warehouse.Column, rows []column.Vector) error {
 				if i := changedColumn(columns, p.columns, rows); i >= 0 {
