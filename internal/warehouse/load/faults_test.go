@@ -417,3 +417,31 @@ func TestContinuedSeries(t *testing.T) {
 		h.wantDays(5)
 	})
 }
+
+// racing is a database in which another process loads before each transaction.
+type racing struct {
+	warehouse.Database
+
+	h *harness
+}
+
+func (r *racing) Write(ctx context.Context, fn func(context.Context, warehouse.Tx) error) error {
+	r.h.Exec("UPDATE bursar_loads SET load_number = load_number + 1")
+	return r.Database.Write(ctx, fn)
+}
+
+// TestAlwaysSlower gives up after some plans, with an error that may pass.
+func TestAlwaysSlower(t *testing.T) {
+	t.Parallel()
+	onEach(t, strategies["manifest"], func(h *harness) {
+		h.days(1, 1)
+		h.Load("1 2 1 0")
+		h.days(2, 2)
+		h.Config.Database = &racing{h.DB, h}
+		if _, err := h.Run(load.Options{}); failure.Of(err) != failure.Transient {
+			h.Errorf("class %s: %v", failure.Of(err), err)
+		}
+		h.Config.Database = h.DB
+		h.Load("1 2 1 1")
+	})
+}

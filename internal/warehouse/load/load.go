@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
@@ -113,7 +114,7 @@ type Reject struct {
 }
 
 // errReplan is the error of a transaction that finds another state than the one that the load was planned on.
-var errReplan = errors.New("another process has loaded objects of this load meanwhile")
+var errReplan = failure.Wrap(failure.Transient, errors.New("another process has loaded objects of this load meanwhile"))
 
 // maxPlans is how often a load is planned again because another process was faster.
 const maxPlans = 5
