@@ -115,7 +115,7 @@ func (c *cli) loadAll(ctx context.Context, a *app.App, names []string, flags *lo
 		if r.Load != "" {
 			results = append(results, r)
 		}
-		if ctx.Err() != nil {
+		if err != nil && ctx.Err() != nil {
 			return &interruptedError{err, "nothing of the load is visible; load again"}
 		}
 		all = errors.Join(all, withHint(err, "%s", loadHint(err, name)))
