@@ -7,6 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -53,9 +56,18 @@ func Check(ctx context.Context, c postgres.Config) (postgres.Report, error) {
 	return postgres.Check(ctx, withDefaults(c), component)
 }
 
+// idleTimeout is the setting of how long a transaction may wait for its client: between two statements an object of the archive is read from a
+// bucket, or rows are compressed, which takes as long as a statement may.
+const idleTimeout = "idle_in_transaction_session_timeout"
+
 func withDefaults(c postgres.Config) postgres.Config {
 	c.Schema = cmp.Or(c.Schema, defaultSchema)
 	c.StatementTimeout = cmp.Or(c.StatementTimeout, statementTimeout)
+	if !strings.Contains(c.URL, idleTimeout) {
+		settings := map[string]string{idleTimeout: strconv.FormatInt(c.StatementTimeout.Milliseconds(), 10)}
+		maps.Copy(settings, c.Settings)
+		c.Settings = settings
+	}
 	return c
 }
 

@@ -3,9 +3,13 @@
 package pgwarehouse_test
 
 import (
+	"context"
+	"net/url"
+	"strings"
 	"sync"
 	"testing"
 
+	"bursar/internal/column"
 	"bursar/internal/postgres"
 	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/warehouse"
@@ -25,4 +29,34 @@ func TestConformance(t *testing.T) {
 		}
 		return db
 	})
+}
+
+// TestIdleTransactions lets a transaction wait for its client as long as a statement may take, unless the URL says otherwise.
+func TestIdleTransactions(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	for more, want := range map[string]string{"": "1h", "idle_in_transaction_session_timeout=7000": "7s"} {
+		u, err := url.Parse(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.RawQuery = strings.Trim(u.RawQuery+"&"+more, "&")
+		db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: u.String()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+			sql := "SELECT current_setting('idle_in_transaction_session_timeout') AS timeout"
+			return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
+				if got := string(rows[0].Text(0)); got != want {
+					t.Errorf("the timeout is %s, want %s", got, want)
+				}
+				return nil
+			})
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		_ = db.Close()
+	}
 }
