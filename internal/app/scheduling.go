@@ -57,8 +57,11 @@ func loadText(r *load.Result) string {
 		count int64
 		what  string
 	}{
-		{int64(len(r.LeftOut)), "left out"}, {r.Changed.Count, "not as they were loaded"}, {r.Vanished.Count, "loaded that do not exist any more"},
-		{r.Removed.Count, "removed with their rows"}, {r.Late.Count, "of periods that were passed"},
+		{int64(len(r.LeftOut)), "left out"},
+		{r.Changed.Count, "not as they were loaded"},
+		{r.Vanished.Count, "loaded that do not exist any more"},
+		{r.Removed.Count, "removed with their rows"},
+		{r.Late.Count, "of periods that were passed"},
 	} {
 		if n.count > 0 {
 			text += fmt.Sprintf("; %d %s", n.count, n.what)

@@ -45,31 +45,11 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 	if err != nil || len(parts)+len(dropped) == 0 {
 		return 0, err
 	}
-	identity, err := readIdentity(ctx, tx)
-	if err != nil {
-		return 0, err
-	}
-	needed := map[string]bool{}
-	for i := range parts {
-		needed[parts[i].Object.Name] = true
-	}
-	names, err := a.Objects.List(ctx, Folder)
-	if err != nil {
-		return 0, err
-	}
-	now := a.Now()
-	for _, name := range names {
-		at, wasDropped := dropped[name]
-		if needed[name] || wasDropped && now.Sub(at) < keepDropped || !wasDropped && !isOf(identity, name) {
-			continue
-		}
-		if err := a.Objects.Delete(ctx, name); err != nil {
-			return deleted, err
-		}
-		deleted++
+	if deleted, err = a.deleteObjects(ctx, tx, parts, dropped); err != nil {
+		return deleted, err
 	}
 	for name, at := range dropped {
-		if now.Sub(at) < keepDropped {
+		if a.Now().Sub(at) < keepDropped {
 			continue
 		}
 		if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", droppedTable, warehouse.Literal(name))); err != nil {
@@ -84,6 +64,33 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 		keep = append(keep, object.Description{Name: name})
 	}
 	return deleted, a.Copies.Keep(keep)
+}
+
+// deleteObjects deletes the objects of this warehouse that are not those of parts, and were not dropped just now.
+func (a *Archiver) deleteObjects(ctx context.Context, tx warehouse.Tx, parts []Part, dropped map[string]time.Time) (deleted int, err error) {
+	identity, err := readIdentity(ctx, tx)
+	if err != nil {
+		return 0, err
+	}
+	needed := map[string]bool{}
+	for i := range parts {
+		needed[parts[i].Object.Name] = true
+	}
+	names, err := a.Objects.List(ctx, Folder)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range names {
+		at, wasDropped := dropped[name]
+		if needed[name] || wasDropped && a.Now().Sub(at) < keepDropped || !wasDropped && !isOf(identity, name) {
+			continue
+		}
+		if err := a.Objects.Delete(ctx, name); err != nil {
+			return deleted, err
+		}
+		deleted++
+	}
+	return deleted, nil
 }
 
 func readDropped(ctx context.Context, r warehouse.Reader) (map[string]time.Time, error) {
