@@ -45,11 +45,12 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 	if err != nil || len(parts)+len(dropped) == 0 {
 		return 0, err
 	}
-	if deleted, err = a.deleteObjects(ctx, tx, parts, dropped); err != nil {
+	before := a.Now().Add(-keepDropped)
+	if deleted, err = a.deleteObjects(ctx, tx, parts, dropped, before); err != nil {
 		return deleted, err
 	}
 	for name, at := range dropped {
-		if a.Now().Sub(at) < keepDropped {
+		if at.After(before) {
 			continue
 		}
 		if _, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE object = %s", droppedTable, warehouse.Literal(name))); err != nil {
@@ -66,8 +67,8 @@ func (a *Archiver) sweep(ctx context.Context, tx warehouse.Tx) (deleted int, err
 	return deleted, a.Copies.Keep(keep)
 }
 
-// deleteObjects deletes the objects of this warehouse that are not those of parts, and were not dropped just now.
-func (a *Archiver) deleteObjects(ctx context.Context, tx warehouse.Tx, parts []Part, dropped map[string]time.Time) (deleted int, err error) {
+// deleteObjects deletes the objects of this warehouse that are not those of parts, and were not dropped after a time.
+func (a *Archiver) deleteObjects(ctx context.Context, tx warehouse.Tx, parts []Part, dropped map[string]time.Time, before time.Time) (deleted int, err error) {
 	identity, err := readIdentity(ctx, tx)
 	if err != nil {
 		return 0, err
@@ -82,7 +83,7 @@ func (a *Archiver) deleteObjects(ctx context.Context, tx warehouse.Tx, parts []P
 	}
 	for _, name := range names {
 		at, wasDropped := dropped[name]
-		if needed[name] || wasDropped && a.Now().Sub(at) < keepDropped || !wasDropped && !isOf(identity, name) {
+		if needed[name] || wasDropped && at.After(before) || !wasDropped && !isOf(identity, name) {
 			continue
 		}
 		if err := a.Objects.Delete(ctx, name); err != nil {
