@@ -123,7 +123,7 @@ func (c *cli) archive(ctx context.Context, a *app.App, o app.ArchiveOptions, dry
 	return errors.Join(printErr, err, planErr)
 }
 
-// move makes moves one after the other, and returns those that were made.
+// move makes moves one after the other, and returns those that were made. A table that cannot be moved does not stop the others.
 func (c *cli) move(ctx context.Context, a *app.App, what string, moves []archive.Move) (done []archive.Moved, err error) {
 	total := int64(0)
 	for _, m := range moves {
@@ -131,19 +131,27 @@ func (c *cli) move(ctx context.Context, a *app.App, what string, moves []archive
 	}
 	bar := c.meter(what, "rows", total)
 	defer bar.done()
-	rows := int64(0)
+	rows, failed := int64(0), map[string]bool{} // by table
 	for _, m := range moves {
+		if failed[m.Table] {
+			continue
+		}
 		bar.Describe(fmt.Sprintf("%s %s %s", what, m.Table, m.Period))
 		c.log.Info(what, "table", m.Table, "period", m.Period.String(), "from", m.From, "to", m.To)
-		moved, err := a.MovePeriod(ctx, m)
-		if err != nil {
-			return done, err
+		moved, moveErr := a.MovePeriod(ctx, m)
+		switch {
+		case moveErr == nil:
+		case failure.Of(moveErr).Retryable() || ctx.Err() != nil:
+			return done, errors.Join(err, moveErr)
+		default:
+			failed[m.Table], err = true, errors.Join(err, moveErr)
+			continue
 		}
 		done = append(done, moved)
 		rows += m.Rows
 		bar.set(rows)
 	}
-	return done, nil
+	return done, err
 }
 
 func (c *cli) printMoves(moves []archive.Move) error {

@@ -372,6 +372,7 @@ func TestVerifyPublished(t *testing.T) {
 		}{
 			{"orders", `UPDATE orders SET paid = 10.01 WHERE "order" = 'a'`, 1, 1},
 			{"orders_history", "UPDATE orders_history SET _run = 2", 3, 3},
+			{"orders_history", `UPDATE orders_history SET valid_to = valid_from WHERE "order" = 'a'`, 0, 1},
 			{"events_payments", "DELETE FROM events_payments WHERE id <> '2'", 2, 0},
 			{"events_payments", "INSERT INTO events_payments SELECT * FROM events_payments", 0, 3},
 		} {

@@ -19,9 +19,10 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// Check refuses a statement, and limits the next one in the transaction to the time that ctx has.
-func Check(ctx context.Context, tx pgx.Tx, sql string) error {
-	list, err := checked(ctx, tx, sql)
+// Check refuses a statement, and limits the next one in the transaction to the time that ctx has. own are the beginnings of the names of the
+// database's own tables, beside those of PostgreSQL.
+func Check(ctx context.Context, tx pgx.Tx, sql string, own ...string) error {
+	list, err := checked(ctx, tx, sql, own)
 	if err == nil {
 		err = checkLocks(sql, list)
 	}
@@ -32,17 +33,17 @@ func Check(ctx context.Context, tx pgx.Tx, sql string) error {
 }
 
 // CheckSelect refuses a SELECT that the project declares. It may lock rows.
-func CheckSelect(ctx context.Context, tx pgx.Tx, sql string) error {
-	_, err := checked(ctx, tx, sql)
+func CheckSelect(ctx context.Context, tx pgx.Tx, sql string, own ...string) error {
+	_, err := checked(ctx, tx, sql, own)
 	return err
 }
 
-func checked(ctx context.Context, tx pgx.Tx, sql string) ([]token, error) {
+func checked(ctx context.Context, tx pgx.Tx, sql string, own []string) ([]token, error) {
 	list, err := tokens(sql)
 	if err != nil {
 		return nil, err
 	}
-	calls, err := checkTokens(sql, list)
+	calls, err := checkTokens(sql, list, own)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,7 @@ var beginnings = []string{"select", "with", "values", "table"}
 var locks = []string{"update", "share", "no", "key"}
 
 // checkTokens refuses statements by their words. It returns the functions that the statement calls.
-func checkTokens(sql string, list []token) (calls []token, err error) {
+func checkTokens(sql string, list []token, own []string) (calls []token, err error) {
 	last := len(list)
 	for last > 0 && list[last-1].is(";") {
 		last--
@@ -89,7 +90,7 @@ func checkTokens(sql string, list []token) (calls []token, err error) {
 			return nil, refuse(sql, t.at, "a parameter has no value here: write the value in its place")
 		case t.kind == word && t.text == "into":
 			return nil, refuse(sql, t.at, "INTO is refused: nothing is written")
-		case t.isName() && isRefused(t.text):
+		case t.isName() && isRefused(t.text, own):
 			return nil, refuse(sql, t.at, "%s is refused: it may read files, settings or secrets", t.text)
 		case t.isName() && i+1 < len(list) && list[i+1].is("("):
 			calls = append(calls, t)
@@ -139,7 +140,10 @@ var readable = strings.Fields(`pg_catalog pg_class pg_namespace pg_attribute pg_
 
 // isRefused reports whether a table or function of the database itself is refused, wherever its name stands. The catalog has views of
 // files and passwords, which a superuser may read.
-func isRefused(name string) bool {
+func isRefused(name string, own []string) bool {
+	if slices.ContainsFunc(own, func(beginning string) bool { return strings.HasPrefix(name, beginning) }) {
+		return true
+	}
 	switch name {
 	case "current_setting", "user_mapping_options", "foreign_server_options":
 		return true

@@ -93,7 +93,7 @@ func check(sql string) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	calls, err := checkTokens(sql, list)
+	calls, err := checkTokens(sql, list, nil)
 	for _, c := range calls {
 		names = append(names, c.text)
 	}

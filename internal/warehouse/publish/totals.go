@@ -86,13 +86,20 @@ func (e *eventsPublication) checkTotal(ctx context.Context, table string, w want
 	if err := (event.Totals{name: w.sums}).Sub(event.Totals{name: stored}); err != nil {
 		return err
 	}
-	for group, difference := range w.sums {
+	differ := 0
+	for _, difference := range w.sums {
 		if strings.Trim(difference, "-0.") != "" {
-			what := fmt.Sprintf("a total %s of batches %d to %d that differs", name, w.first, last)
-			return &UnbalancedError{Table: table, What: strings.TrimSpace(what + " " + group), Want: "a difference of 0", Got: "by " + difference}
+			differ++
 		}
 	}
-	return nil
+	if differ == 0 {
+		return nil
+	}
+	what := fmt.Sprintf("a total %s of batches %d to %d that differs", name, w.first, last)
+	if w.total.By != "" { // groups are values, which errors do not contain (rule 7)
+		what += " by " + w.total.By
+	}
+	return &UnbalancedError{Table: table, What: what + " in", Want: "none", Got: fmt.Sprintf("%d of %d sums", differ, len(w.sums))}
 }
 
 // storedTotal sums a measure of some events in a table, by group.

@@ -135,9 +135,17 @@ func (v *verification) artifacts(ctx context.Context, r warehouse.Stager) error 
 		if !v.history {
 			return v.compareRows(ctx, r, table, columns, p.all(ctx))
 		}
-		return v.compareRows(ctx, r, table, stagedColumns(columns), p.ofRuns(ctx, 1, v.record.through, time.Time{}))
+		err := v.compareRows(ctx, r, table, stagedColumns(columns), p.ofRuns(ctx, 1, v.record.through, time.Time{}))
+		if err == nil && v.out.differing() == 0 {
+			v.out.Other, err = countRows(ctx, r, fmt.Sprintf(wrongEndsSQL, validTo, validFrom, warehouse.ExactList(v.db, key), RunColumn, table))
+		}
+		return err
 	})
 }
+
+// wrongEndsSQL counts the versions that do not end when the next one of their key begins.
+const wrongEndsSQL = `SELECT count(*) AS n FROM (SELECT %[1]s, lead(%[2]s) OVER (PARTITION BY %[3]s ORDER BY %[4]s) AS ended FROM %[5]s) AS v
+WHERE %[1]s <> ended OR %[1]s IS NULL AND ended IS NOT NULL OR %[1]s IS NOT NULL AND ended IS NULL`
 
 // writeBroken records how many rows differ, unless the table was published since.
 func (v *verification) writeBroken(ctx context.Context) error {

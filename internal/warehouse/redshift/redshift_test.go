@@ -3,10 +3,14 @@
 package redshift_test
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
+	"bursar/internal/column"
 	"bursar/internal/object"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/redshift"
@@ -34,4 +38,26 @@ func TestConformance(t *testing.T) {
 		db.LimitNames(63)
 		return db
 	})
+}
+
+// TestSystemTables refuses the tables in which Redshift keeps statements of others.
+func TestSystemTables(t *testing.T) {
+	t.Parallel()
+	objects := object.NewFolder(t.TempDir())
+	db, err := redshift.Open(t.Context(), redshift.Config{
+		URL: redshifttest.Start(t, objects).URL(), Objects: objects, ObjectsURL: redshifttest.ObjectsURL, CopyRole: redshifttest.CopyRole,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, sql := range []string{"SELECT querytxt FROM stl_query", "SELECT * FROM pg_catalog.STV_INFLIGHT", `SELECT * FROM "sys_query_history"`, "SELECT * FROM svl_statementtext"} {
+		err := db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+			return r.Ask(ctx, sql, func([]warehouse.Column, []column.Vector) error { return nil })
+		})
+		var refused *warehouse.StatementError
+		if !errors.As(err, &refused) || !strings.Contains(refused.Message, "is refused") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
 }
