@@ -62,7 +62,8 @@ func newFixture(t testing.TB, statements string) *fixture {
 	if h.intake.Secret, err = ids.OpenSecret(t.Context(), records, identity.InFile(filepath.Join(h.dir, "identity.key"))); err != nil {
 		t.Fatal(err)
 	}
-	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: h.intake.Scratch, Dirs: []string{h.dir}}
+	// Sessions with equal options share databases: those of all tests are equal.
+	h.intake.Duck = duck.Options{Memory: "300MB", Threads: 1, Scratch: os.TempDir()}
 	h.file("project/bursar.yaml", "")
 	if statements != "" {
 		h.file("project/institutions/bank.yaml", "institution: bank\naccounts: [\"A*\"]\nstatements: "+statements+"\n")

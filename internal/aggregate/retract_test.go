@@ -245,7 +245,7 @@ func TestRetractCorrections(t *testing.T) {
 		},
 		{downloaded(2, 3, "12.00", "F1 2 5", "F2 3 7"), downloaded(4, 4, "13.00", "F3 4 1"), downloaded(5, 5, "6.00", "F4 5 0 DELETE F2")},
 	}
-	for seed := range uint64(8) {
+	for _, seed := range some([]uint64{0, 1, 2, 3, 4, 5, 6, 7}, 4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, 11))
