@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	archiveKills     = 4
+	archiveKills     = 2
 	soakArchiveKills = 50
 )
 

@@ -145,6 +145,14 @@ func onlyInSoak(t *testing.T) {
 	}
 }
 
+// inSoak is all if SEEDS is set, and otherwise some.
+func inSoak(all, some int) int {
+	if os.Getenv("SEEDS") != "" {
+		return all
+	}
+	return some
+}
+
 // testDamages tries so many of the cases.
 func testDamages(t *testing.T, most int) {
 	t.Helper()

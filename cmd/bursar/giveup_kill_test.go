@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestKilledGivingUp kills the process that gives a batch up at moments of the time that it takes; the same command ends what it began.
+// TestKilledGivingUp kills the process that gives a batch up at moments of the time that it takes, some of them without SEEDS; the same command
+// ends what it began.
 func TestKilledGivingUp(t *testing.T) {
 	t.Parallel()
 	base, _ := fourBatches(t)
@@ -34,7 +35,7 @@ func TestKilledGivingUp(t *testing.T) {
 	took := time.Since(began)
 	want := finished(t, alone)
 	const moments = 8
-	for n := range moments {
+	for _, n := range sampled(seeded(t), []int{0, 1, 2, 3, 4, 5, 6, 7}, inSoak(moments, 3)) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			dir := copyProject(t, base)

@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	loadKills     = 5
+	loadKills     = 3
 	soakLoadKills = 50
 )
 

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	modelKills     = 5
+	modelKills     = 3
 	soakModelKills = 50
 )
 

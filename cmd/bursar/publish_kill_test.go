@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	publishKills     = 5
+	publishKills     = 3
 	soakPublishKills = 50
 )
 

@@ -7,6 +7,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,9 +22,16 @@ import (
 	"bursar/internal/postgres/postgrestest"
 )
 
-// TestOnServers does a little of everything.
+// TestOnServers does a little of everything: one bank, which sends several statements of a day or one, and one case.
 func TestOnServers(t *testing.T) {
-	newServers(t).work(t, workload{demoEvents: 2000, days: 6, banks: []int{2}, sessions: []int{1007}, cases: []uint64{1, 2}})
+	random := seeded(t)
+	w := workload{demoEvents: 2000, days: 6, cases: sampled(random, []uint64{1, 2}, 1)}
+	if random.IntN(2) == 0 {
+		w.banks = []int{2}
+	} else {
+		w.sessions = []int{1007}
+	}
+	newServers(t).work(t, w)
 }
 
 // TestSoakOnServers does all of it, with SEEDS banks and cases.
@@ -97,7 +105,7 @@ var differing = []struct {
 // scenarios plays the transcripts. `check` compares declarations with stored data on servers only with --backends.
 func (s *servers) scenarios(t *testing.T) {
 	t.Parallel()
-	eachScenario(t, func(t *testing.T, n int, path, text string) {
+	eachScenario(t, inSoak(math.MaxInt, 4), func(t *testing.T, n int, path, text string) {
 		const check, checkServers = "$ bursar check\n", "$ bursar check --backends\n"
 		want := strings.ReplaceAll(text, check, checkServers)
 		played := newScenario(t, 50+n)
