@@ -74,7 +74,7 @@ func openArchiving(t *testing.T, kind, by string, random *rand.Rand) *archiving 
 	return x
 }
 
-// TestArchiveAtRandom compares what is hot, warm and cold with a naive model.
+// TestArchiveAtRandom compares what is hot, warm and cold with a naive model, and after twice as many steps if SEEDS is set.
 func TestArchiveAtRandom(t *testing.T) {
 	seed := uint64(time.Now().UnixNano() % 100000)
 	if s := os.Getenv("SEED"); s != "" {
@@ -82,12 +82,16 @@ func TestArchiveAtRandom(t *testing.T) {
 	}
 	t.Logf("SEED=%d", seed)
 	t.Parallel()
+	steps := 20
+	if os.Getenv("SEEDS") != "" {
+		steps = 40
+	}
 	for i, kind := range []string{"duckdb", "postgres"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			x := openArchiving(t, kind, []string{"day", "month", "year"}[random.IntN(3)], random)
-			for range 40 {
+			for range steps {
 				x.step()
 			}
 			x.check()
