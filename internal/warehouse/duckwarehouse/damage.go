@@ -23,7 +23,9 @@ type DamagedError struct{ cause error }
 func (e *DamagedError) Error() string {
 	return fmt.Sprintf("the warehouse's file is damaged: %v; `bursar repair` puts it aside, and publishing and loads fill a new one", e.cause)
 }
-func (e *DamagedError) Unwrap() error      { return e.cause }
+func (e *DamagedError) Unwrap() error { return e.cause }
+
+// Class is Data: it stays so until a person repairs the project.
 func (*DamagedError) Class() failure.Class { return failure.Data }
 
 // damagedTexts are in DuckDB's messages about a file whose bytes are not what it wrote: each block has a checksum.

@@ -81,7 +81,7 @@ func (f *Folder) file(ctx context.Context, name string, e fs.DirEntry, each func
 
 // fault says why a file cannot be loaded; nil if it can.
 func (f *Folder) fault(name string, info fs.FileInfo) error {
-	reason := ""
+	var reason string
 	switch {
 	case info.IsDir():
 		reason = "is a link to a folder, which is not followed: name the folder in `from`"
