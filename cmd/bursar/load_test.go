@@ -103,6 +103,19 @@ func TestLoadVerify(t *testing.T) {
 	must(t, 0, "load", "--verify", "--project", dir)
 }
 
+// TestFaultyLoad refuses to load while a declaration has a fault, and to archive: an ignored key may change what values mean.
+func TestFaultyLoad(t *testing.T) {
+	t.Parallel()
+	dir := loading(t, 1)
+	file(t, dir, "warehouse/clicks.yaml", strings.Replace(clicksYAML, "optional: true", "optionl: true", 1))
+	for _, args := range [][]string{{"load"}, {"load", "--validate"}, {"load", "--verify"}, {"archive"}} {
+		if o := must(t, 2, append(args, "--project", dir)...); !strings.Contains(o.err, "error: warehouse/clicks.yaml:6: ") {
+			t.Errorf("%q says %s", args, o.err)
+		}
+	}
+	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
+}
+
 // deleteRows changes a table of the warehouse, as somebody with another program would.
 func deleteRows(t *testing.T, dir, sql string) {
 	t.Helper()

@@ -83,7 +83,7 @@ type App struct {
 
 	openingWarehouse keyed.Mutex        // with the key ""
 	warehouse        warehouse.Database // nil until it is needed
-	modelFaults      error              // why models are refused; may be nil
+	warehouseFaults  *ProjectError      // of loads and models; nil if there are none
 	publishing       publishing
 
 	adoptStorage  bool                        // a person said that the objects in the bucket are those of this catalog
@@ -133,9 +133,9 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 	}
 	p, err := Check(ctx, dir)
 	var faults *ProjectError
-	var modelFaults error
+	var warehouseFaults *ProjectError
 	if errors.As(err, &faults) && !faults.refuses(command) {
-		modelFaults = faults.modelFaults()
+		warehouseFaults = faults.ofWarehouse()
 		log.Warn("the project's declarations are refused by the commands that need them; bursar check lists the faults", "error", faults)
 	} else if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func lockProject(ctx context.Context, dir, command string, log *slog.Logger) (*A
 	if err != nil {
 		return nil, fmt.Errorf("find project folder: %w", err)
 	}
-	a := &App{Project: p, modelFaults: modelFaults, state: filepath.Join(root, ".bursar"), command: command, log: log}
+	a := &App{Project: p, warehouseFaults: warehouseFaults, state: filepath.Join(root, ".bursar"), command: command, log: log}
 	if p.Config.HasSeveralProcesses() {
 		if err := durable.MakeFolder(a.state); err != nil {
 			return nil, fmt.Errorf("create the folder of local files: %w", err)

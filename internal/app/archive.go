@@ -123,6 +123,9 @@ func (a *App) archiveTables(ctx context.Context) (*archive.Archiver, []archive.T
 	if err != nil {
 		return nil, nil, err
 	}
+	if faults := a.warehouseFaults.ofLoads(); faults != nil {
+		return nil, nil, faults
+	}
 	tables, err := p.ArchiveTables(ctx)
 	for _, l := range a.Project.Loads {
 		tables = append(tables, load.ArchiveTable(l))

@@ -39,7 +39,7 @@ const AcceptCommand = "quarantine --accept"
 // refuses reports whether a command refuses a project with these faults. If earlier versions accepted the declarations, their
 // artifacts stay readable and events are ingested; only commands that compute by the declarations refuse them.
 func (e *ProjectError) refuses(command string) bool {
-	computed := slices.DeleteFunc(slices.Clone(e.Errors), isOfModel)
+	computed := slices.DeleteFunc(slices.Clone(e.Errors), isOfWarehouse)
 	if len(computed) == 0 {
 		return false
 	}
@@ -47,12 +47,25 @@ func (e *ProjectError) refuses(command string) bool {
 		slices.ContainsFunc(computed, func(fault doc.Error) bool { return !fault.Stored })
 }
 
-// isOfModel reports whether a fault is in a model. Only commands about models refuse it: nothing else depends on one.
-func isOfModel(fault doc.Error) bool { return strings.HasPrefix(fault.File, project.WarehouseFolder) }
+// isOfWarehouse reports whether a fault is in a load or a model. Only commands about them refuse it: nothing else depends on one.
+func isOfWarehouse(fault doc.Error) bool {
+	return strings.HasPrefix(fault.File, project.WarehouseFolder)
+}
 
-// modelFaults returns the faults of models among those of a folder; nil if there are none.
-func (e *ProjectError) modelFaults() error {
-	own := slices.DeleteFunc(slices.Clone(e.Errors), func(fault doc.Error) bool { return !isOfModel(fault) })
+// ofWarehouse returns the faults of loads and models among those of a folder; nil if there are none.
+func (e *ProjectError) ofWarehouse() *ProjectError { return e.only(isOfWarehouse) }
+
+// ofLoads returns the faults of loads; nil if there are none.
+func (e *ProjectError) ofLoads() *ProjectError {
+	return e.only(func(fault doc.Error) bool { return isOfWarehouse(fault) && !strings.HasSuffix(fault.File, ".sql") })
+}
+
+// only returns some of the faults; nil if there are none of them, or e is nil.
+func (e *ProjectError) only(of func(doc.Error) bool) *ProjectError {
+	if e == nil {
+		return nil
+	}
+	own := slices.DeleteFunc(slices.Clone(e.Errors), func(fault doc.Error) bool { return !of(fault) })
 	if len(own) == 0 {
 		return nil
 	}

@@ -65,6 +65,6 @@ func (r *repairer) repairWarehouse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.report("put the damaged warehouse aside as %s; `bursar publish` and `bursar load` fill a new one", aside)
+	r.report("put the damaged warehouse aside as %s; `bursar publish` fills a new one, and so does `bursar load` from the objects that still exist", aside)
 	return nil
 }

@@ -46,10 +46,14 @@ func (a *App) VerifyLoad(ctx context.Context, name string) (out load.Verified, e
 	return out, err
 }
 
+// withLoader calls do for a load. All loads are refused if one has a fault: what a faulty one loads means something else.
 func (a *App) withLoader(ctx context.Context, name string, do func(*load.Loader, *project.Load) error) error {
 	declared := a.Project.Load(name)
 	if declared == nil {
 		return &reconcile.NotFoundError{What: "load " + name}
+	}
+	if faults := a.warehouseFaults.ofLoads(); faults != nil {
+		return faults
 	}
 	unlock, err := a.loadLocks.Lock(ctx, name)
 	if err != nil {

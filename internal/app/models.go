@@ -16,8 +16,8 @@ import (
 
 // Models returns what runs and tests the models of the project. All models are refused if one has a fault.
 func (a *App) Models(ctx context.Context) (*models.Runner, error) {
-	if a.modelFaults != nil {
-		return nil, a.modelFaults
+	if a.warehouseFaults != nil {
+		return nil, a.warehouseFaults
 	}
 	id, err := marker.ID(ctx, a.catalog)
 	if err != nil {

@@ -175,10 +175,9 @@ func (p *Pool) InTransaction(ctx context.Context, options pgx.TxOptions, fn func
 		}
 		committing, cancel := CommitContext(ctx)
 		defer cancel()
-		err = tx.Commit(committing)
-		if options.AccessMode == pgx.ReadOnly {
-			return err
+		if options.AccessMode == pgx.ReadOnly { // undone: functions such as lo_creat() write even so
+			return tx.Rollback(committing)
 		}
-		return CommitError(err)
+		return CommitError(tx.Commit(committing))
 	})
 }

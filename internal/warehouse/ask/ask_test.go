@@ -169,4 +169,19 @@ func TestTables(t *testing.T) {
 	if names, err := ask.Names(t.Context(), db); err != nil || !ask.HasData(names) {
 		t.Errorf("%v, %v", names, err)
 	}
+	err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error { // a view of it has no columns any more
+		for _, sql := range []string{"CREATE VIEW broken AS SELECT \"Amount\" FROM orders", "ALTER TABLE orders DROP COLUMN \"Amount\""} {
+			if _, err := tx.Exec(ctx, sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err = ask.Tables(t.Context(), db)
+	if got := fmt.Sprint(tables); err != nil || !strings.Contains(got, " {broken true []} {orders false [{id bigint BIGINT}]} ") {
+		t.Errorf("%s, %v", got, err)
+	}
 }

@@ -21,7 +21,7 @@ import (
 type DamagedError struct{ cause error }
 
 func (e *DamagedError) Error() string {
-	return fmt.Sprintf("the warehouse's file is damaged: %v; `bursar repair` puts it aside, and publishing and loads fill a new one", e.cause)
+	return fmt.Sprintf("the warehouse's file is damaged: %v; `bursar repair` puts it aside; publishing fills a new one, and so do loads from the objects that still exist", e.cause)
 }
 func (e *DamagedError) Unwrap() error { return e.cause }
 

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/zeebo/xxh3"
 
@@ -35,12 +34,12 @@ func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map
 }
 
 // findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
-// now on, without rows. Each of those that are gone, by size, is only one other object now: contents such as "no events" repeat.
-func (r *run) findRenamed(ctx context.Context, gone map[int64][]*object) error {
+// now on, without rows. Each of those that are gone is only one other object now: contents such as "no events" repeat.
+func (r *run) findRenamed(ctx context.Context, gone *goneObjects) error {
 	var todo []Object
 	for i := range r.todo {
 		o := &r.todo[i]
-		from, err := r.renamedFrom(ctx, o, gone[o.Size])
+		from, err := r.renamedFrom(ctx, o, gone)
 		if err != nil {
 			return err
 		}
@@ -48,7 +47,6 @@ func (r *run) findRenamed(ctx context.Context, gone map[int64][]*object) error {
 			todo = append(todo, *o)
 			continue
 		}
-		gone[o.Size] = slices.DeleteFunc(gone[o.Size], func(other *object) bool { return other == from })
 		r.result.Known++
 		r.result.Renamed.add(o.Name + ", which was " + from.Name)
 		r.touched = append(r.touched, object{Object: *o, Digest: from.Digest, Number: from.Number})
@@ -58,31 +56,59 @@ func (r *run) findRenamed(ctx context.Context, gone map[int64][]*object) error {
 }
 
 // renamedFrom returns the object that was renamed to this one, or nil.
-func (r *run) renamedFrom(ctx context.Context, o *Object, gone []*object) (*object, error) {
-	if o.Size == 0 || len(gone) == 0 {
+func (r *run) renamedFrom(ctx context.Context, o *Object, gone *goneObjects) (*object, error) {
+	if o.Size == 0 {
 		return nil, nil
 	}
-	digest := ""
-	for i := range gone {
-		if o.ETag != "" && o.ETag == gone[i].ETag {
-			return gone[i], nil
+	if o.ETag != "" {
+		if from := gone.take(goneKey{size: o.Size, etag: o.ETag}); from != nil {
+			return from, nil
 		}
 	}
-	for i := range gone {
-		if gone[i].Digest == "" {
-			continue
-		}
-		if digest == "" {
-			var err error
-			if digest, err = r.contentDigest(ctx, o); err != nil || digest == "" {
-				return nil, err
-			}
-		}
-		if digest == gone[i].Digest {
-			return gone[i], nil
+	if !gone.digested[o.Size] {
+		return nil, nil
+	}
+	digest, err := r.contentDigest(ctx, o)
+	if err != nil || digest == "" {
+		return nil, err
+	}
+	return gone.take(goneKey{size: o.Size, digest: digest}), nil
+}
+
+// goneObjects are objects that do not exist any more, by their content.
+type goneObjects struct {
+	by       map[goneKey][]*object
+	digested map[int64]bool // sizes of those whose digest is known
+	taken    map[*object]bool
+}
+
+// goneKey has the ETag or the digest of a content.
+type goneKey struct {
+	size         int64
+	etag, digest string
+}
+
+func (g *goneObjects) add(o *object) {
+	if o.ETag != "" {
+		key := goneKey{size: o.Size, etag: o.ETag}
+		g.by[key] = append(g.by[key], o)
+	}
+	if o.Digest != "" {
+		key := goneKey{size: o.Size, digest: o.Digest}
+		g.by[key], g.digested[o.Size] = append(g.by[key], o), true
+	}
+}
+
+// take returns an object with a content that was not taken yet, or nil.
+func (g *goneObjects) take(key goneKey) *object {
+	for list := g.by[key]; len(list) > 0; list = g.by[key] {
+		o := list[0]
+		if g.by[key] = list[1:]; !g.taken[o] {
+			g.taken[o] = true
+			return o
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // contentKey is equal for an object and for those that it was renamed to.
@@ -109,17 +135,17 @@ func (n renames) add(o *object) {
 }
 
 // notRenamed leaves out as many objects that do not exist any more as were renamed before.
-func (n renames) notRenamed(gone []object) (by map[int64][]*object) {
-	by = map[int64][]*object{}
+func (n renames) notRenamed(gone []object) *goneObjects {
+	g := &goneObjects{by: map[goneKey][]*object{}, digested: map[int64]bool{}, taken: map[*object]bool{}}
 	for i := range gone {
 		o := &gone[i]
 		if k := o.contentKey(); n[k] > 0 {
 			n[k]--
 			continue
 		}
-		by[o.Size] = append(by[o.Size], o)
+		g.add(o)
 	}
-	return by
+	return g
 }
 
 // details is what a second reading of the journal finds.

@@ -81,12 +81,13 @@ func (r *record) isSameWork(o *record) bool {
 type definition struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
+	Read string `json:"read,omitempty"` // how its values are read; empty for columns of where a row is from
 }
 
-func define(fields []column.Field) []definition {
-	list := make([]definition, len(fields))
-	for i, f := range fields {
-		list[i] = definition{f.Name, f.Type.String()}
+func (r *run) define() []definition {
+	list := make([]definition, len(r.columns))
+	for i, f := range r.columns {
+		list[i] = definition{f.Name, f.Type.String(), readText(r.declared, f.Name)}
 	}
 	return list
 }

@@ -159,6 +159,58 @@ func TestTooManyErrors(t *testing.T) {
 	})
 }
 
+// TestColumnReadOtherwise refuses a column whose values would mean different things in one table.
+func TestColumnReadOtherwise(t *testing.T) {
+	t.Parallel()
+	const yaml = `load: events
+from: in/
+format: jsonl
+columns:
+  id: {type: string}
+  amount: {type: "decimal(18,2)", from: gross}
+  moment: {type: timestamp, format: "%d.%m.%Y %H:%M", zone: Europe/Prague}
+strategy: manifest
+`
+	for name, change := range map[string][2]string{
+		"column amount is read from net in": {"from: gross", "from: net"},
+		", zone UTC in":                     {"zone: Europe/Prague", "zone: UTC"},
+		`, format "%m.%d.%Y %H:%M"`:         {"%d.%m.", "%m.%d."},
+		`, decimal ","`:                     {"from: gross}", `from: gross, decimal: ","}`},
+	} {
+		t.Run(change[1], func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, openDuck(t, t.TempDir()), yaml)
+			h.File("in/a.jsonl", `{"id":"1","gross":"10.00","net":"8.00","moment":"02.01.2026 00:30"}`)
+			h.Load("1 1 0 0")
+			h.Change(change[0], change[1])
+			h.File("in/b.jsonl", `{"id":"2","gross":"1.00","net":"2.00","moment":"02.01.2026 00:30"}`)
+			h.FailsAs(failure.Data, name, "for load 1", "--reload")
+			if change[1] == "from: net" {
+				h.LoadWith(load.Options{Reload: true}, "2 2 0 0")
+				h.Want("SELECT id, amount FROM events ORDER BY id", "1|8.00", "2|2.00")
+			}
+		})
+	}
+}
+
+// TestReloadNamesWhatIsRemoved fills a table again while objects of it do not exist any more.
+func TestReloadNamesWhatIsRemoved(t *testing.T) {
+	t.Parallel()
+	for _, strategy := range []string{"manifest", "bulk"} {
+		t.Run(strategy, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, openDuck(t, t.TempDir()), strings.Replace(manifestYAML, "strategy: manifest", "strategy: "+strategy, 1))
+			h.File("in/a.json", `{"id":"1"}`)
+			h.File("in/b.json", `{"id":"2"}`)
+			h.Load("2 2 0 0")
+			h.Remove("in/b.json")
+			if r := h.LoadWith(load.Options{Reload: true}, "1 1 0 0"); strings.Join(r.Removed.Names, " ") != "b.json" || r.Vanished.Count > 0 {
+				t.Errorf("the result is %+v", r)
+			}
+		})
+	}
+}
+
 // TestFilesThatAreNoObjects refuses what cannot be loaded, until a pattern leaves it out.
 func TestFilesThatAreNoObjects(t *testing.T) {
 	t.Parallel()

@@ -98,7 +98,7 @@ func (r *run) plan(ctx context.Context) (err error) {
 	case r.declared.Strategy == project.TimeSeries:
 		err = r.planSeries(ctx, &listing)
 	case r.options.Reload, r.declared.Strategy == project.Bulk:
-		r.planAll(&listing)
+		err = r.planAll(ctx, &listing)
 	default:
 		err = r.planNew(ctx, &listing)
 	}
@@ -116,14 +116,27 @@ func (r *run) hasWork() bool {
 }
 
 // planAll loads everything, unless nothing differs from what is loaded.
-func (r *run) planAll(all *listing) {
+func (r *run) planAll(ctx context.Context, all *listing) error {
 	r.mode = replaceAll
 	last := r.history.Last
 	same := r.result.Known == all.total && all.missing == 0 && last != nil && last.Declared == declarationDigest(r.declared) && len(r.added) == 0
 	if same && !r.options.Reload {
-		return
+		return nil
 	}
 	r.todo, r.added, r.result.Known = all.objects, nil, 0
+	return r.noteRemoved(ctx, all)
+}
+
+// noteRemoved reports the objects that do not exist any more, and whose rows are replaced.
+func (r *run) noteRemoved(ctx context.Context, all *listing) error {
+	if all.missing == 0 {
+		return nil
+	}
+	d, err := r.readDetails(ctx, nil)
+	for i := range d.gone {
+		r.result.Removed.add(d.gone[i].Name)
+	}
+	return err
 }
 
 // planNew loads the objects that are not in the journal.
@@ -188,7 +201,7 @@ func (r *run) continueStaged() {
 func (r *run) record(number int64) *record {
 	return &record{
 		Number: number, Load: r.declared.Name, Strategy: string(r.declared.Strategy), Table: r.declared.Table, Source: r.declared.From, Scope: r.scope(),
-		Columns: define(r.columns), Declared: declarationDigest(r.declared), Attempt: r.attempt,
+		Columns: r.define(), Declared: declarationDigest(r.declared), Attempt: r.attempt,
 		Project: r.l.config.ProjectID, Replaced: r.mode != addRows,
 	}
 }

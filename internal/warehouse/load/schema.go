@@ -95,9 +95,9 @@ func (r *run) at(key string) string {
 
 // compareColumns compares the columns as declared now, as declared for the last load, and as they are in the table.
 func (r *run) compareColumns(last *record) (added []column.Field, err error) {
-	now, before := r.columns, map[string]string{}
+	now, before := r.columns, map[string]definition{}
 	for _, c := range last.Columns {
-		before[c.Name] = c.Type
+		before[c.Name] = c
 	}
 	in := map[string]warehouse.Column{}
 	for _, c := range r.history.Table.Columns {
@@ -117,9 +117,12 @@ func (r *run) compareColumns(last *record) (added []column.Field, err error) {
 			added = append(added, f)
 		case !known:
 			return nil, r.refuse("somebody has added a column %s of type %s; drop it, or name the column of %s otherwise", f.Name, c.SQL, at)
-		case was != f.Type.String():
+		case was.Type != f.Type.String():
 			return nil, r.refuse("column %s is declared %s in %s, and was %s for load %d; a column keeps its type: declare another one, or fill the table again with --reload",
-				f.Name, f.Type, at, was, last.Number)
+				f.Name, f.Type, at, was.Type, last.Number)
+		case r.mixes(was):
+			return nil, r.refuse("column %s is read %s in %s, and was read %s for load %d; its values would mean different things: declare another column, or fill the table again with --reload",
+				f.Name, readText(r.declared, f.Name), at, was.Read, last.Number)
 		case !there:
 			return nil, r.refuse("column %s of type %s does not exist any more: somebody has dropped or renamed it; undo that, or fill the table again with --reload", f.Name, f.Type)
 		case c.SQL != r.db().Type(f.Type):
@@ -134,6 +137,36 @@ func (r *run) compareColumns(last *record) (added []column.Field, err error) {
 		}
 	}
 	return added, nil
+}
+
+// mixes reports whether a column would have values that are read in different ways. An earlier version has not recorded how.
+func (r *run) mixes(was definition) bool {
+	return r.declared.Strategy != project.Bulk && was.Read != "" && was.Read != readText(r.declared, was.Name)
+}
+
+// readText says how the values of a column are read; empty for other columns than the declared ones.
+func readText(l *project.Load, name string) string {
+	for i := range l.Rows.Columns {
+		c := &l.Rows.Columns[i]
+		if c.Name != name {
+			continue
+		}
+		text := "from " + strings.Join(c.From, ".")
+		if len(c.From) == 0 {
+			text = "from " + name
+		}
+		if c.Format != "" {
+			text += fmt.Sprintf(", format %q", c.Format)
+		}
+		if c.Zone != nil {
+			text += ", zone " + c.Zone.String()
+		}
+		if c.Decimal != 0 && c.Decimal != '.' || c.Group != 0 {
+			text += fmt.Sprintf(", decimal %q, group %q", string(c.Decimal), string(c.Group))
+		}
+		return text
+	}
+	return ""
 }
 
 func (r *run) db() warehouse.Database { return r.l.config.Database }

@@ -56,7 +56,7 @@ func (r *run) planSeries(ctx context.Context, all *listing) error {
 	}
 	if r.options.Reload {
 		r.mode, r.todo = replaceAll, r.all
-		return nil
+		return r.noteRemoved(ctx, all)
 	}
 	first, err := r.firstDifference(ctx, all, periods)
 	if err != nil {

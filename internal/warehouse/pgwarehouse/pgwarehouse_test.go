@@ -60,3 +60,21 @@ func TestIdleTransactions(t *testing.T) {
 		_ = db.Close()
 	}
 }
+
+// TestReadsAreUndone reads a view with a function that writes even in a transaction that is read-only.
+func TestReadsAreUndone(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: location})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	postgrestest.ExecIn(t, location, "CREATE VIEW warehouse.v AS SELECT lo_creat(-1)::bigint AS x")
+	err = db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
+		return r.Ask(ctx, "SELECT x FROM v", func([]warehouse.Column, []column.Vector) error { return nil })
+	})
+	if n := postgrestest.Number(t, location, "SELECT count(*) FROM pg_largeobject_metadata"); n > 0 {
+		t.Errorf("%d objects were created by reading, %v", n, err)
+	}
+}
