@@ -282,3 +282,14 @@ func TestQueryUsage(t *testing.T) {
 		t.Errorf("of a file with an error: %+v", got)
 	}
 }
+
+// TestQueryOfManyDigits writes a whole number of 38 digits to Parquet, and refuses one of 39.
+func TestQueryOfManyDigits(t *testing.T) {
+	t.Parallel()
+	dir, to := shop(t), filepath.Join(t.TempDir(), "n.parquet")
+	must(t, 0, "query", "SELECT 99999999999999999999999999999999999999::HUGEINT AS n", "--to", to, "--project", dir)
+	o := must(t, 1, "query", "SELECT 170141183460469231731687303715884105727::HUGEINT AS n", "--to", to, "--project", dir)
+	if !strings.Contains(o.err, "write column n: a number has more than 38 digits") {
+		t.Errorf("printed %s", o.err)
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"bursar/internal/column"
+	"bursar/internal/decimal"
+	"bursar/internal/failure"
 
 	"github.com/jedib0t/go-pretty/v6/text"
 )
@@ -180,6 +182,9 @@ func parquetRows[T any](w io.Writer, fields []column.Field) (rowWriter[T], error
 		if columns[0].Len() == 0 {
 			return nil
 		}
+		if err := checkDigits(fields, columns); err != nil {
+			return err
+		}
 		err := out.WriteGroup(columns)
 		for i := range columns {
 			columns[i].Reset()
@@ -205,6 +210,19 @@ func parquetRows[T any](w io.Writer, fields []column.Field) (rowWriter[T], error
 			return out.Close()
 		},
 	}, nil
+}
+
+// checkDigits refuses whole numbers with more digits than a decimal of Parquet has: a database may return some.
+func checkDigits(fields []column.Field, columns []column.Vector) error {
+	for i := range columns {
+		for row, n := range columns[i].Wide {
+			if !columns[i].IsNull(row) && !decimal.Fits38(n) {
+				err := fmt.Errorf("write column %s: a number has more than %d digits, which a Parquet file cannot store: cast the column to text", fields[i].Name, decimal.MaxDigits)
+				return failure.Wrap(failure.Data, err)
+			}
+		}
+	}
+	return nil
 }
 
 func textBytes(v *column.Vector) int {
