@@ -192,6 +192,9 @@ func readObject(ctx context.Context, s Source, o Object, read func(io.Reader) er
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	content, _, done, err := scan.Unpack(io.NewSectionReader(in, 0, o.Size), o.Name)
+	if err != nil && failure.Of(err) == failure.Bug {
+		err = failure.Wrap(failure.Data, err) // it is not compressed as its name says
+	}
 	if err == nil {
 		err = read(content)
 		done()

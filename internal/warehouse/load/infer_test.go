@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"bursar/internal/column"
+	"bursar/internal/failure"
 	"bursar/internal/warehouse/load"
 )
 
@@ -111,5 +112,21 @@ func (h *harness) Parquet(name string, rows int) {
 	}
 	if err := file.Close(); err != nil {
 		h.Fatal(err)
+	}
+}
+
+// TestInferOfDamaged names an object that is not compressed as its name says.
+func TestInferOfDamaged(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, openDuck(t, t.TempDir()), manifestYAML)
+	if err := os.MkdirAll(filepath.Join(h.Dir, "in"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(h.Dir, "in", "a.jsonl.gz"), []byte("{\"id\":1}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := load.Infer(t.Context(), load.NewFolder(filepath.Join(h.Dir, "in")), "in/", "", t.TempDir())
+	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "object a.jsonl.gz: ") {
+		t.Errorf("got error %v", err)
 	}
 }
