@@ -131,27 +131,13 @@ func (c *cli) move(ctx context.Context, a *app.App, what string, moves []archive
 	}
 	bar := c.meter(what, "rows", total)
 	defer bar.done()
-	rows, failed := int64(0), map[string]bool{} // by table
-	for _, m := range moves {
-		if failed[m.Table] {
-			continue
-		}
+	rows := int64(0)
+	return a.MovePeriods(ctx, moves, func(m archive.Move) {
 		bar.Describe(fmt.Sprintf("%s %s %s", what, m.Table, m.Period))
 		c.log.Info(what, "table", m.Table, "period", m.Period.String(), "from", m.From, "to", m.To)
-		moved, moveErr := a.MovePeriod(ctx, m)
-		switch {
-		case moveErr == nil:
-		case failure.Of(moveErr).Retryable() || ctx.Err() != nil:
-			return done, errors.Join(err, moveErr)
-		default:
-			failed[m.Table], err = true, errors.Join(err, moveErr)
-			continue
-		}
-		done = append(done, moved)
-		rows += m.Rows
 		bar.set(rows)
-	}
-	return done, err
+		rows += m.Rows
+	})
 }
 
 func (c *cli) printMoves(moves []archive.Move) error {

@@ -6,15 +6,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"bursar/internal/app"
 	"bursar/internal/object/s3/s3test"
 	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/warehouse"
@@ -94,7 +91,10 @@ func TestLoadVerify(t *testing.T) {
 		t.Errorf("printed %s", got.out)
 	}
 	must(t, 2, "load", "--verify", "--reload", "--project", dir)
-	deleteRows(t, dir, "DELETE FROM clicks WHERE _object = '001.json'")
+	fillWarehouse(t, dir, func(ctx context.Context, tx warehouse.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM clicks WHERE _object = '001.json'")
+		return err
+	})
 	o := must(t, 4, "load", "--verify", "--project", dir)
 	if o.out != "✗ clicks: table clicks has 2 rows of 3 objects, and 3 were loaded: 001.json: 0 rows in place of 1\n" || !strings.Contains(o.err, "`bursar load clicks --reload`") {
 		t.Errorf("printed %s%s", o.out, o.err)
@@ -114,25 +114,6 @@ func TestFaultyLoad(t *testing.T) {
 		}
 	}
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
-}
-
-// deleteRows changes a table of the warehouse, as somebody with another program would.
-func deleteRows(t *testing.T, dir, sql string) {
-	t.Helper()
-	a, err := app.Open(t.Context(), dir, "test", slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	db, err := a.Warehouse(t.Context())
-	if err == nil {
-		err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
-			_, err := tx.Exec(ctx, sql)
-			return err
-		})
-	}
-	if err := errors.Join(err, a.Close()); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // TestLoadThroughUp loads while `bursar up` has the project open.

@@ -221,6 +221,28 @@ func (a *App) ArchivedParts(ctx context.Context, names []string) ([]archive.Part
 	return slices.DeleteFunc(parts, func(p archive.Part) bool { return len(names) > 0 && !slices.Contains(names, p.Table) }), err
 }
 
+// MovePeriods makes moves one after the other, and returns those that were made. watch is called before each. The error of a table does not keep
+// the others from being moved, but one that may pass does: it is mostly the warehouse that is away. Such an error is the first one.
+func (a *App) MovePeriods(ctx context.Context, moves []archive.Move, watch func(archive.Move)) (done []archive.Moved, err error) {
+	failed := map[string]bool{} // by table
+	for _, m := range moves {
+		if failed[m.Table] {
+			continue
+		}
+		watch(m)
+		moved, moveErr := a.MovePeriod(ctx, m)
+		switch {
+		case moveErr == nil:
+			done = append(done, moved)
+		case failure.Of(moveErr).Retryable() || ctx.Err() != nil:
+			return done, errors.Join(moveErr, err)
+		default:
+			failed[m.Table], err = true, errors.Join(err, moveErr)
+		}
+	}
+	return done, err
+}
+
 // VerifyArchive reads the objects of parts and compares them with the journal.
 func (a *App) VerifyArchive(ctx context.Context, parts []archive.Part, each func(archive.Checked)) error {
 	r, err := a.Archiver(ctx)

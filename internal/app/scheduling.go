@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/warehouse/archive"
 	"bursar/internal/warehouse/flow"
 	"bursar/internal/warehouse/load"
 	models "bursar/internal/warehouse/model"
@@ -89,29 +90,17 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 	return strings.Join(append([]string{fmt.Sprintf("run %d of %d models", out.Run, len(out.Models))}, out.Warnings...), "; "), nil
 }
 
-// archiveDue moves the periods that have the declared ages. The error of a table does not keep the others from being archived, but one that may
-// pass does: it is mostly the warehouse that is away.
+// archiveDue moves the periods that have the declared ages.
 func (a *App) archiveDue(ctx context.Context) (done string, err error) {
-	moves, err := a.PlanArchive(ctx, ArchiveOptions{})
-	moved, failed := 0, map[string]bool{} // by table
-	for _, m := range moves {
-		if failed[m.Table] {
-			continue
-		}
-		_, moveErr := a.MovePeriod(ctx, m)
-		switch {
-		case moveErr == nil:
-			moved++
-		case failure.Of(moveErr).Retryable() || ctx.Err() != nil:
-			return "", errors.Join(moveErr, err)
-		default:
-			failed[m.Table], err = true, errors.Join(err, moveErr)
-		}
+	moves, planErr := a.PlanArchive(ctx, ArchiveOptions{})
+	moved, err := a.MovePeriods(ctx, moves, func(archive.Move) {})
+	if err != nil && failure.Of(err).Retryable() || ctx.Err() != nil {
+		return "", errors.Join(err, planErr)
 	}
-	if len(moves) > 0 || err == nil {
+	if err = errors.Join(planErr, err); len(moves) > 0 || err == nil {
 		err = errors.Join(err, a.SweepArchive(ctx))
 	}
-	return fmt.Sprintf("%d periods were moved", moved), err
+	return fmt.Sprintf("%d periods were moved", len(moved)), err
 }
 
 // ScheduledTasks returns what has a schedule, how its last execution ended, and what it waits for.

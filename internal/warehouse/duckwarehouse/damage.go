@@ -66,7 +66,7 @@ func (d *Database) Verify(ctx context.Context) (tables int, err error) {
 }
 
 func tableNames(ctx context.Context, r warehouse.Reader) (names []string, err error) {
-	err = r.Query(ctx, "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary ORDER BY table_name", func(_ []warehouse.Column, rows []column.Vector) error {
+	err = r.Query(ctx, "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND NOT temporary AND schema_name = current_schema() ORDER BY table_name", func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			names = append(names, string(rows[0].Text(i)))
 		}
