@@ -55,6 +55,10 @@ func TestClasses(t *testing.T) {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
+	lost := &pgconn.PgError{Severity: "ERROR", Code: "55000", Message: "lost connection to parallel worker", File: "parallel.c"}
+	if err := Classify(lost); failure.Of(err) != failure.Transient || !repeatable(lost) || failure.Of(Classify(&pgconn.PgError{Code: "55000", File: "sequence.c"})) != failure.Bug {
+		t.Errorf("a lost parallel worker: %v", err)
+	}
 	own := errors.New("own")
 	if err := Classify(own); !errors.Is(err, own) || failure.Of(err) != failure.Bug || Classify(nil) != nil {
 		t.Errorf("an error of somebody else: %v", err)

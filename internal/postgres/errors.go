@@ -113,6 +113,9 @@ func adviceFor(err *pgconn.PgError, at place) advice {
 		}
 		return a
 	}
+	if isLostWorker(err) {
+		return advice{class: failure.Transient}
+	}
 	if len(err.Code) == 5 {
 		return known[err.Code[:2]]
 	}

@@ -101,5 +101,9 @@ func repeatable(err error) bool {
 // isShutdown reports whether the server ended the connection, or refuses new ones for a while.
 func isShutdown(err error) bool {
 	var reported *pgconn.PgError
-	return errors.As(err, &reported) && strings.HasPrefix(reported.Code, "57P0") && reported.Code != databaseDropped
+	return errors.As(err, &reported) && (strings.HasPrefix(reported.Code, "57P0") && reported.Code != databaseDropped || isLostWorker(reported))
 }
+
+// isLostWorker reports whether a parallel worker of a query has ended, as it does when the server stops. The code has many meanings; the file of
+// the server that reports it is the same in every language.
+func isLostWorker(err *pgconn.PgError) bool { return err.Code == "55000" && err.File == "parallel.c" }
