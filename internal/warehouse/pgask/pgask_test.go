@@ -79,7 +79,7 @@ func TestStatementsOfOneKind(t *testing.T) {
 	}
 	for _, sql := range []string{
 		"", "  -- x", "SHOW x", "EXPLAIN", "EXPLAIN ANALYZE", "EXPLAIN (ANALYZE", "EXPLAIN (ANALYZE) CREATE TABLE t AS SELECT 1", "EXPLAIN EXECUTE p", "EXPLAIN (ANALYZE) (ANALYZE) INSERT INTO t SELECT 1", "EXPLAIN EXPLAIN SELECT 1",
-		"\"select\" 1", "'select'", "(", "()", "(INSERT INTO t VALUES (1))", "SELECT 1;SELECT 2", "SELECT 1;;;x", "COPY t TO 'x'", "SELECT 1 INTO t", "SELECT 1 FOR NO KEY UPDATE", "SELECT 1 FOR SHARE", "TABLE pg_authid", "SELECT \"pg_read_file\"('x')",
+		"\"select\" 1", "'select'", "(", "()", "(INSERT INTO t VALUES (1))", "SELECT 1;SELECT 2", "SELECT 1;;;x", "COPY t TO 'x'", "SELECT 1 INTO t", "SELECT 1 FOR NO KEY UPDATE", "SELECT 1 FOR SHARE", "TABLE pg_authid", "SELECT \"pg_read_file\"('x')", "SELECT \"PG_read_file\"('x')", `SELECT "a\"(1)`,
 	} {
 		if _, err := check(sql); err == nil {
 			t.Errorf("%s is accepted", sql)
