@@ -180,3 +180,26 @@ func TestHistoryOfTwoStreams(t *testing.T) {
 		})
 	}
 }
+
+// TestHistoryAfterRunWithoutArtifacts publishes run by run, of which one made no artifact: versions are those of a verification, which reads all runs
+// at once.
+func TestHistoryAfterRunWithoutArtifacts(t *testing.T) {
+	t.Parallel()
+	a := openFiles(t, map[string]string{
+		"bursar.yaml": "", "streams/visits.yaml": visitsYAML, "streams/calls.yaml": strings.Replace(visitsYAML, "stream: visits", "stream: calls", 1),
+		"pipelines/shops.yaml": strings.Replace(shopsYAML, "from: visits", "from: [visits, calls]\nhistory: true", 1),
+	})
+	for n, stream := range []string{"visits", "visits", "calls"} {
+		a.Events.Now = func() time.Time { return time.Date(2026, 1, 1, 12, 0, []int{5, 9, 8}[n], 0, time.UTC) }
+		cost := []string{"4.00", "WRONG", "4.00"}[n]
+		text := fmt.Sprintf(`{"id":"%d","shop":"a","at":"2026-01-01T10:00:00Z","cost":"%s"}`+"\n", n, cost)
+		if _, err := a.Ingest(t.Context(), stream, []string{putFile(t, t.TempDir(), "in.jsonl", text)}, intake.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		runAll(t, a, "shops")
+		publishAll(t, a)
+	}
+	checkVerified(t, a)
+	wantAnswer(t, a, "SELECT _run, cost, valid_from, valid_to FROM shops_history ORDER BY 1",
+		"1|4.00|2026-01-01T12:00:05Z|2026-01-01T12:00:08Z", "3|8.00|2026-01-01T12:00:08Z|")
+}

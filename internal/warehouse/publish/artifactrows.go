@@ -54,7 +54,8 @@ func stagedColumns(columns []column.Field) []column.Field {
 }
 
 // ofRuns reads the artifacts that runs have made, each with its run, and for a history with when the run received its last event: not before
-// latest, when the last version of the runs before became valid.
+// latest, when the last version of the runs before became valid. Runs without artifacts do not count for that, as no row of a table says when they
+// received theirs: so the times are the same however many runs are read at once.
 func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64, latest time.Time) warehouse.Rows {
 	beside := column.NewVectors([]column.Type{{Kind: column.BigInt}, {Kind: column.Timestamp}}, 0)
 	return warehouse.RowsOf(func(each func([]column.Vector) error) error {
@@ -67,8 +68,10 @@ func (a *artifactsPublication) ofRuns(ctx context.Context, first, last uint64, l
 			if received.Before(latest) {
 				received = latest
 			}
-			latest = received
 			err = a.artifacts.OfRun(ctx, run, func(values []column.Vector) error {
+				if values[0].Len() > 0 {
+					latest = received
+				}
 				beside[0].Reset()
 				beside[1].Reset()
 				for range values[0].Len() {
