@@ -4,7 +4,6 @@ package infer
 
 import (
 	_ "embed" // of the load file's text
-	"fmt"
 	"strings"
 	"text/template"
 
@@ -44,7 +43,7 @@ func Load(l LoadSample) (yaml string, err error) {
 		if !failure.Of(err).Retryable() {
 			err = failure.Wrap(failure.Data, err)
 		}
-		return "", fmt.Errorf("infer load of %s: %w", l.From, err)
+		return "", err
 	}
 	s.anyValue = true
 	d := &draft{sample: s, stream: &project.Stream{Name: l.Name, Format: s.format, CSV: s.csv}}

@@ -57,7 +57,11 @@ func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml stri
 	if err != nil {
 		return "", err
 	}
-	return infer.Load(sample)
+	yaml, err = infer.Load(sample)
+	if err != nil && sample.Format != project.JSONObjects { // the sample is this object
+		err = objectError(objects[0].Name, err)
+	}
+	return yaml, err
 }
 
 // sampleOf lists objects, and keeps some that are spread over all.
@@ -192,12 +196,12 @@ func readObject(ctx context.Context, s Source, o Object, read func(io.Reader) er
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	content, _, done, err := scan.Unpack(io.NewSectionReader(in, 0, o.Size), o.Name)
-	if err != nil && failure.Of(err) == failure.Bug {
-		err = failure.Wrap(failure.Data, err) // it is not compressed as its name says
-	}
 	if err == nil {
 		err = read(content)
 		done()
+	}
+	if err != nil && failure.Of(err) == failure.Bug {
+		err = failure.Wrap(failure.Data, err) // it is not compressed as its name says, or damaged
 	}
 	if err != nil {
 		return objectError(o.Name, err)

@@ -3,6 +3,9 @@
 package load_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -115,18 +118,35 @@ func (h *harness) Parquet(name string, rows int) {
 	}
 }
 
-// TestInferOfDamaged names an object that is not compressed as its name says.
+// TestInferOfDamaged names an object that is not compressed as its name says, or whose bytes were changed.
 func TestInferOfDamaged(t *testing.T) {
 	t.Parallel()
-	h := newHarness(t, openDuck(t, t.TempDir()), manifestYAML)
-	if err := os.MkdirAll(filepath.Join(h.Dir, "in"), 0o700); err != nil {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write([]byte(rand.Text() + strings.Repeat("{\"id\":1}\n", 1000))); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(h.Dir, "in", "a.jsonl.gz"), []byte("{\"id\":1}\n"), 0o600); err != nil {
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	_, err := load.Infer(t.Context(), load.NewFolder(filepath.Join(h.Dir, "in")), "in/", "", t.TempDir())
-	if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "object a.jsonl.gz: ") {
-		t.Errorf("got error %v", err)
+	changed := packed.Bytes()
+	for i := 12; i < len(changed)-8; i++ {
+		changed[i] ^= 0xff
+	}
+	for name, content := range map[string][]byte{
+		"a.jsonl.gz": []byte("{\"id\":1}\n"), "a.jsonl.zst": []byte("{\"id\":1}\n"), "b.jsonl.gz": changed,
+		"a.csv.gz": []byte("id\n1\n"), "a.csv.zst": []byte("id\n1\n"), "b.csv.gz": changed, "a.parquet": []byte("PAR1 and more"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := load.Infer(t.Context(), load.NewFolder(dir), "in/", "", t.TempDir())
+			if failure.Of(err) != failure.Data || !strings.Contains(fmt.Sprint(err), "object "+name+": ") {
+				t.Errorf("got error %v of class %s", err, failure.Of(err))
+			}
+		})
 	}
 }
