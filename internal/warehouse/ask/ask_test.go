@@ -144,6 +144,37 @@ func TestRowsAreNotRepeated(t *testing.T) {
 	}
 }
 
+// failing is a warehouse with a table whose columns cannot be read.
+type failing struct{ warehouse.Database }
+
+type failingReader struct{ warehouse.Reader }
+
+var errRefused = failure.Wrap(failure.Data, errors.New("it is refused"))
+
+func (d failing) Read(ctx context.Context, fn func(context.Context, warehouse.Reader) error) error {
+	return d.Database.Read(ctx, func(ctx context.Context, r warehouse.Reader) error { return fn(ctx, failingReader{r}) })
+}
+
+func (failingReader) Table(_ context.Context, name string) (warehouse.Table, bool, error) {
+	return warehouse.Table{Name: name}, true, errRefused
+}
+
+// TestTableThatFails does not take a table for a broken view.
+func TestTableThatFails(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	err := db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+		_, err := tx.Exec(ctx, "CREATE TABLE orders (id BIGINT)")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tables, err := ask.Tables(t.Context(), failing{db}); !errors.Is(err, errRefused) {
+		t.Errorf("%v, %v", tables, err)
+	}
+}
+
 func TestTables(t *testing.T) {
 	t.Parallel()
 	db := open(t)

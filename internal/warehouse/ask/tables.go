@@ -66,8 +66,8 @@ func Tables(ctx context.Context, db warehouse.Database) (tables []warehouse.Tabl
 		tables = nil
 		for _, name := range names {
 			table, found, err := r.Table(ctx, name)
-			if failure.Of(err) == failure.Data { // in DuckDB, a view of columns that do not exist any more
-				table, found, err = warehouse.Table{Name: name, View: true}, true, nil
+			if table.View && failure.Of(err) == failure.Data { // in DuckDB, one of columns or files that do not exist any more
+				err = nil
 			}
 			if err != nil {
 				return err
