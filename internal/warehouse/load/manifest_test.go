@@ -173,7 +173,7 @@ strategy: manifest
 `
 	for name, change := range map[string][2]string{
 		"column amount is read from net in": {"from: gross", "from: net"},
-		", zone UTC in":                     {"zone: Europe/Prague", "zone: UTC"},
+		", zone America/New_York in":        {"zone: Europe/Prague", "zone: America/New_York"},
 		`, format "%m.%d.%Y %H:%M"`:         {"%d.%m.", "%m.%d."},
 		`, decimal ","`:                     {"from: gross}", `from: gross, decimal: ","}`},
 	} {
@@ -191,6 +191,19 @@ strategy: manifest
 			}
 		})
 	}
+}
+
+// TestColumnReadAlike accepts a declaration that says the same in other words.
+func TestColumnReadAlike(t *testing.T) {
+	t.Parallel()
+	h := newHarness(t, openDuck(t, t.TempDir()), manifestYAML)
+	h.Change("columns:\n", "columns:\n  gross: {type: \"decimal(18,2)\"}\n  moment: {type: timestamp}\n")
+	h.File("in/a.json", `{"id":"1","gross":"10.00","moment":"2026-01-02T00:30:00"}`)
+	h.Load("1 1 0 0")
+	h.Change("moment: {type: timestamp}", "moment: {type: timestamp, from: moment, zone: UTC}")
+	h.Change(`gross: {type: "decimal(18,2)"}`, `gross: {type: "decimal(18,2)", decimal: "."}`)
+	h.File("in/b.json", `{"id":"2","gross":"1.00","moment":"2026-01-02T00:30:00"}`)
+	h.Load("1 1 0 1")
 }
 
 // TestReloadNamesWhatIsRemoved fills a table again while objects of it do not exist any more.

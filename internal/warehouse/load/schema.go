@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
@@ -144,7 +145,7 @@ func (r *run) mixes(was definition) bool {
 	return r.declared.Strategy != project.Bulk && was.Read != "" && was.Read != readText(r.declared, was.Name)
 }
 
-// readText says how the values of a column are read; empty for other columns than the declared ones.
+// readText says how the values of a column are read, without what is so by default; empty for other columns than the declared ones.
 func readText(l *project.Load, name string) string {
 	for i := range l.Rows.Columns {
 		c := &l.Rows.Columns[i]
@@ -158,7 +159,7 @@ func readText(l *project.Load, name string) string {
 		if c.Format != "" {
 			text += fmt.Sprintf(", format %q", c.Format)
 		}
-		if c.Zone != nil {
+		if c.Zone != nil && c.Zone.String() != time.UTC.String() {
 			text += ", zone " + c.Zone.String()
 		}
 		if c.Decimal != 0 && c.Decimal != '.' || c.Group != 0 {
