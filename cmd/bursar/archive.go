@@ -113,9 +113,6 @@ func (c *cli) archive(ctx context.Context, a *app.App, o app.ArchiveOptions, dry
 		return withHint(failure.Wrap(failure.Data, errors.New("no stream and no load declares an archive")), "add `archive: {warm: 12 months, cold: 7 years}` to one")
 	}
 	done, err := c.move(ctx, a, "archive", moves)
-	if err == nil {
-		err = a.SweepArchive(ctx)
-	}
 	printErr := c.printMoved(done, "Nothing to do: no period has the age that is declared.")
 	if err != nil {
 		err = &interruptedError{err, "what was moved stays; `bursar archive` continues from there"}

@@ -48,9 +48,6 @@ again; with --before or --cold-before it does so before.`,
 				return err
 			}
 			done, err := c.move(ctx, a, "restore", moves)
-			if err == nil {
-				err = a.SweepArchive(ctx)
-			}
 			printErr := c.printMoved(done, "Nothing to do: no period of this range is in a lower tier.")
 			if err != nil {
 				err = &interruptedError{err, "what was restored stays; the same command continues from there"}

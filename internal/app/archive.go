@@ -174,8 +174,8 @@ func (a *App) MovePeriod(ctx context.Context, m archive.Move) (out archive.Moved
 	return out, cmp.Or(diskErr(), err)
 }
 
-// SweepArchive removes the objects of interrupted moves, and those that nothing needs any more.
-func (a *App) SweepArchive(ctx context.Context) error {
+// sweepArchive removes the objects of interrupted moves, and those that nothing needs any more.
+func (a *App) sweepArchive(ctx context.Context) error {
 	r, _, err := a.archiveTables(ctx)
 	if err == nil {
 		_, err = r.Sweep(ctx)
@@ -221,8 +221,9 @@ func (a *App) ArchivedParts(ctx context.Context, names []string) ([]archive.Part
 	return slices.DeleteFunc(parts, func(p archive.Part) bool { return len(names) > 0 && !slices.Contains(names, p.Table) }), err
 }
 
-// MovePeriods makes moves one after the other, and returns those that were made. watch is called before each. The error of a table does not keep
-// the others from being moved, but one that may pass does: it is mostly the warehouse that is away. Such an error is the first one.
+// MovePeriods makes moves one after the other, and returns those that were made. watch is called before each. Then it removes the objects that are
+// not needed. The error of a table does not keep the others from being moved, but one that may pass does: it is mostly the warehouse that is away.
+// Such an error is the first one.
 func (a *App) MovePeriods(ctx context.Context, moves []archive.Move, watch func(archive.Move)) (done []archive.Moved, err error) {
 	failed := map[string]bool{} // by table
 	for _, m := range moves {
@@ -240,7 +241,7 @@ func (a *App) MovePeriods(ctx context.Context, moves []archive.Move, watch func(
 			failed[m.Table], err = true, errors.Join(err, moveErr)
 		}
 	}
-	return done, err
+	return done, errors.Join(err, a.sweepArchive(ctx))
 }
 
 // VerifyArchive reads the objects of parts and compares them with the journal.

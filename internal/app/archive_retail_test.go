@@ -119,7 +119,7 @@ func makeMoves(t *testing.T, a *App, moves []archive.Move) (done []archive.Moved
 		}
 		done = append(done, moved)
 	}
-	if err := a.SweepArchive(t.Context()); err != nil {
+	if err := a.sweepArchive(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	parts, err := a.ArchivedParts(t.Context(), nil)

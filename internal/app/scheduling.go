@@ -93,14 +93,15 @@ func (a *App) runDueModels(ctx context.Context) (done string, err error) {
 // archiveDue moves the periods that have the declared ages.
 func (a *App) archiveDue(ctx context.Context) (done string, err error) {
 	moves, planErr := a.PlanArchive(ctx, ArchiveOptions{})
+	if planErr != nil && len(moves) == 0 {
+		return "", planErr
+	}
 	moved, err := a.MovePeriods(ctx, moves, func(archive.Move) {})
-	if err != nil && failure.Of(err).Retryable() || ctx.Err() != nil {
-		return "", errors.Join(err, planErr)
+	done = fmt.Sprintf("%d periods were moved", len(moved))
+	if err != nil && failure.Of(err).Retryable() {
+		return done, errors.Join(err, planErr)
 	}
-	if err = errors.Join(planErr, err); len(moves) > 0 || err == nil {
-		err = errors.Join(err, a.SweepArchive(ctx))
-	}
-	return fmt.Sprintf("%d periods were moved", len(moved)), err
+	return done, errors.Join(planErr, err)
 }
 
 // ScheduledTasks returns what has a schedule, how its last execution ended, and what it waits for.
