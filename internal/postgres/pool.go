@@ -158,9 +158,9 @@ func release(conn *pgxpool.Conn) {
 // idle is the state of a session that has no open transaction.
 const idle = 'I'
 
-// InTransaction runs fn in a transaction with these options, and commits it. It may call fn more than once (Retry), so fn must
-// have no other effects. fn's own error is returned as it is, classified if it is pgx's, and nothing is written then. A read-only
-// transaction is repeated even if its commit was not answered.
+// InTransaction runs fn in a transaction with these options, and commits it, or undoes it if it is read-only. It may call fn more than
+// once (Retry), so fn must have no other effects. fn's own error is returned as it is, classified if it is pgx's, and nothing is written
+// then. A read-only transaction is repeated even if its end was not answered.
 func (p *Pool) InTransaction(ctx context.Context, options pgx.TxOptions, fn func(context.Context, pgx.Tx) error) error {
 	return p.Retry(ctx, func(ctx context.Context, conn *pgxpool.Conn) error {
 		tx, err := conn.BeginTx(ctx, options)
