@@ -201,6 +201,8 @@ func TestRewrite(t *testing.T) {
 		"SELECT to_date(d, 'YYYY-MM-DD') FROM public.a":                                                                                              "SELECT strptime(d, '%Y-%m-%d')::DATE FROM main.a",
 		"SELECT to_char(to_timestamp('1%', 'fmddmon'), 'FMDD Mon ''YY')":                                                                             "SELECT strftime(to_timestamp('1%', 'fmddmon'), '%-d %b ''%y')",
 		"SELECT to_char(public.f(d, 'YYYY'), 'yyyy_mm%ddd')":                                                                                         "SELECT strftime(main.f(d, 'YYYY'), '%Y_%m%%%j')",
+		"SELECT to_date(d, 'DD.MM.YY'), to_timestamp(d, 'YYYY-MM-DD HH12:MI'), to_timestamp(d, 'HH24:MI')":                                           "SELECT to_date(d, 'DD.MM.YY'), to_timestamp(d, 'YYYY-MM-DD HH12:MI'), to_timestamp(d, 'HH24:MI')",
+		"SELECT to_timestamp(d, 'YYYY-MM-DD HH:MI AM')":                                                                                              "SELECT strptime(d, '%Y-%m-%d %I:%M %p')",
 		"SELECT to_char(x, '999'), to_timestamp(5), to_char(x, 'Month'), to_char(x, 'SSSS'), to_char(x, f), x.to_char(y, 'YYYY'), to_char, to_char(": "SELECT to_char(x, '999'), to_timestamp(5), to_char(x, 'Month'), to_char(x, 'SSSS'), to_char(x, f), x.to_char(y, 'YYYY'), to_char, to_char(",
 	} {
 		got, edits := forWarehouse(split(sql)[0])

@@ -11,8 +11,8 @@ var formatFunctions = map[string]struct{ name, after string }{
 	"to_char": {"strftime", ""}, "to_timestamp": {"strptime", ""}, "to_date": {"strptime", "::DATE"},
 }
 
-// formatEdits returns the edits that a call of such a function at a token needs. A call whose format is no text, or has other patterns, stays as it
-// is, and is refused.
+// formatEdits returns the edits that a call of such a function at a token needs. A call whose format is no text, has other patterns, or would
+// be read as another time, stays as it is, and is refused.
 func formatEdits(tokens []token, i int) []edit {
 	f, known := formatFunctions[wordAt(tokens, i)]
 	if !known || i > 0 && tokens[i-1].is(".") || i+1 >= len(tokens) || !tokens[i+1].is("(") {
@@ -24,10 +24,18 @@ func formatEdits(tokens []token, i int) []edit {
 	}
 	format := tokens[end-1]
 	text, ok := strftimeFormat(format.text)
-	if !ok {
+	if !ok || f.name == "strptime" && !readsAlike(text) {
 		return nil
 	}
 	return []edit{{tokens[i].at, tokens[i].end(), f.name}, {format.at, format.end(), text}, {tokens[end].at, tokens[end].end(), ")" + f.after}}
+}
+
+// readsAlike reports whether DuckDB reads the same time by a format as PostgreSQL does, which has another century for some years of two digits, another
+// year if there is none, and takes 12 o'clock for midnight if nothing says whether it is.
+func readsAlike(format string) bool {
+	hasYear := strings.Contains(format, "%Y") || strings.Contains(format, "%G")
+	isHalf := strings.Contains(format, "%I") || strings.Contains(format, "%-I")
+	return hasYear && !strings.Contains(format, "%y") && (!isHalf || strings.Contains(format, "%p"))
 }
 
 // formatPatterns are the patterns of PostgreSQL's formats with those of DuckDB; "" where DuckDB has none. Longer ones are before those that they
