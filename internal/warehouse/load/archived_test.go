@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -388,4 +389,26 @@ func (o *objects) check(h *archived, rows map[string][]string) {
 	}
 	hot := must(strconv.Atoi(h.Rows("SELECT count(*) FROM events")[0]))(h)
 	h.Want("SELECT count(*) FROM events_all", strconv.Itoa(hot+warm))
+}
+
+// TestViewOfDamagedObjects makes the view of a table although each new object is damaged.
+func TestViewOfDamagedObjects(t *testing.T) {
+	t.Parallel()
+	onArchived(t, archivedYAML, func(h *archived) {
+		h.Change("archive: {column: day, cold: 1 year}\n", "max_errors: 1\n")
+		h.File("in/a.jsonl", `{"id":1,"day":"2026-01-01","amount":"1.00"}`)
+		h.Load("1 1 0 0")
+		h.File("in/b.jsonl.gz", `{"id":2,"amount":"2.00"}`)
+		cut := filepath.Join(h.Dir, "in", "b.jsonl.gz")
+		if err := os.Truncate(cut, 12); err != nil {
+			h.Fatal(err)
+		}
+		h.Change("max_errors: 1\n", "max_errors: 1\narchive: {column: day, cold: 1 year}\n")
+		if r := h.LoadWith(load.Options{}, "0 0 0 1"); len(r.LeftOut) != 1 {
+			h.Errorf("the result is %+v", r)
+		}
+		if h.hasWarm {
+			h.Want("SELECT id FROM events_all", "1")
+		}
+	})
 }

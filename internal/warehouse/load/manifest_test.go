@@ -284,6 +284,15 @@ func TestDamagedObjects(t *testing.T) {
 		if again := h.State(); again != state {
 			h.Errorf("nothing could be loaded, and the state was\n%s\nand is\n%s", state, again)
 		}
+		h.Change("max_errors: 1", "max_errors: 2")
+		h.Config.GroupObjects = 1 // staged
+		h.File("in/d.json", `[{"id":"5"}`)
+		if r := h.Load("0 0 0 2"); len(r.LeftOut) != 2 || r.Number != 0 {
+			h.Errorf("the result is %+v", r)
+		}
+		if again := h.State(); again != state {
+			h.Errorf("nothing could be staged, and the state was\n%s\nand is\n%s", state, again)
+		}
 		h.File("in/b.json", `[{"id":"2"},{"id":"3"}]`)
 		h.Load("1 2 0 2")
 		h.Want("SELECT id FROM events ORDER BY id", "1", "2", "3", "4")

@@ -17,7 +17,11 @@ func (r *run) loadStaged(ctx context.Context, groups [][]Object) error {
 		r.noteGroup(sumOf(r.staged[i:i+1]), nil)
 	}
 	err := r.stageAll(ctx, groups)
-	if err == nil {
+	switch {
+	case err != nil:
+	case len(r.staged) == 0:
+		err = r.loadNothing(ctx)
+	default:
 		err = r.publish(ctx)
 	}
 	var tooMany *TooManyError
@@ -29,7 +33,13 @@ func (r *run) loadStaged(ctx context.Context, groups [][]Object) error {
 
 func (r *run) stageAll(ctx context.Context, groups [][]Object) error {
 	for _, group := range groups {
-		if err := r.withoutFaulty(group, func(objects []Object) error { return r.stage(ctx, objects) }); err != nil {
+		err := r.withoutFaulty(group, func(objects []Object) error {
+			if len(objects) == 0 {
+				return nil
+			}
+			return r.stage(ctx, objects)
+		})
+		if err != nil {
 			return err
 		}
 	}

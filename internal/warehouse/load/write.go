@@ -23,13 +23,22 @@ func (r *run) load(ctx context.Context) error {
 		return r.loadStaged(ctx, groups)
 	case len(groups) == 1:
 		return r.withoutFaulty(groups[0], func(objects []Object) error {
-			if len(objects) == 0 && len(r.added) == 0 && len(r.touched) == 0 && r.history.Table != nil {
-				return nil // all are left out, and are tried again
+			if len(objects) == 0 {
+				return r.loadNothing(ctx)
 			}
 			return r.loadAtOnce(ctx, objects)
 		})
-	case r.mode == replaceFrom || len(r.added) > 0:
+	}
+	return r.loadNothing(ctx)
+}
+
+// loadNothing writes what changes without objects, or if all are left out: these are tried again. It is a load if the table changes.
+func (r *run) loadNothing(ctx context.Context) error {
+	switch {
+	case r.mode == replaceFrom, len(r.added) > 0, r.history.Table == nil:
 		return r.loadAtOnce(ctx, nil)
+	case len(r.touched) == 0 && !r.history.lacksView:
+		return nil
 	}
 	return r.write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
 		if err := r.refreshView(ctx, tx); err != nil {
