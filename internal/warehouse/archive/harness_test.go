@@ -59,6 +59,28 @@ func (s *store) Create(ctx context.Context, name string) (object.Writer, error) 
 	return &writer{Writer: w, store: s, name: name}, err
 }
 
+// OpenSized opens an object when it is read, as a distant store does.
+func (s *store) OpenSized(ctx context.Context, name string, size int64) (object.Reader, error) {
+	return &distant{size, func() (object.Reader, error) { return s.Folder.OpenSized(ctx, name, size) }}, nil
+}
+
+type distant struct {
+	size int64
+	open func() (object.Reader, error)
+}
+
+func (d *distant) Size() int64  { return d.size }
+func (d *distant) Close() error { return nil }
+
+func (d *distant) ReadAt(b []byte, at int64) (int, error) {
+	in, err := d.open()
+	if err != nil {
+		return 0, err
+	}
+	defer in.Close()
+	return in.ReadAt(b, at)
+}
+
 func (w *writer) Write(b []byte) (int, error) {
 	if w.store.damages && !w.wrote {
 		w.wrote = true

@@ -112,7 +112,7 @@ func (s *step) store(ctx context.Context, path string, p *Part) (err error) {
 // isThere checks, within the transaction that needs them, that nobody has removed the object of a part meanwhile (Sweep waits for its turn), and
 // that the file is there which views read.
 func (s *step) isThere(ctx context.Context, p *Part) error {
-	in, err := s.Objects.OpenSized(ctx, p.Object.Name, p.Object.Bytes)
+	in, err := s.Objects.Open(ctx, p.Object.Name) // a distant store would not be asked by OpenSized
 	if object.IsDamage(err) {
 		return fmt.Errorf("%w: %w", errChanged, err)
 	}
