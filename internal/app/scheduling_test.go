@@ -179,14 +179,13 @@ func TestArchiveOfTwoTables(t *testing.T) {
 				t.Fatalf("%+v, %v", parts, err)
 			}
 			flip(t, a, parts[0].Object.Name)
-			folder := a.Engine.Objects.(*object.Folder)
-			interrupted := strings.TrimSuffix(parts[0].Object.Name, ".parquet") + "0.parquet"
-			putFile(t, folder.Path(""), interrupted, "")
+			folder, name := filepath.Split(a.Engine.Objects.Files().Path(parts[0].Object))
+			putFile(t, folder, strings.TrimSuffix(name, ".parquet")+"0.parquet", "")
 			if done, err := archives(a); !object.IsDamage(err) || done != "1 periods were moved" {
 				t.Errorf("%s, %v", done, err)
 			}
 			wantTiers(t, a, "2020 warm", "2020 cold")
-			if names, err := folder.List(t.Context(), archive.Folder); err != nil || len(names) != 2 {
+			if names, err := a.Engine.Objects.List(t.Context(), archive.Folder); err != nil || len(names) != 2 {
 				t.Errorf("%q, %v", names, err)
 			}
 		})

@@ -51,7 +51,8 @@ func TestSystemTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, sql := range []string{"SELECT querytxt FROM stl_query", "SELECT * FROM pg_catalog.STV_INFLIGHT", `SELECT * FROM "sys_query_history"`, "SELECT * FROM svl_statementtext",
+	for _, sql := range []string{
+		"SELECT querytxt FROM stl_query", "SELECT * FROM pg_catalog.STV_INFLIGHT", `SELECT * FROM "sys_query_history"`, "SELECT * FROM svl_statementtext",
 		`SELECT * FROM "STL_QUERY"`, `SELECT * FROM "PG_SHADOW"`, `SELECT "NEXTVAL"('s')`, // names in quotes are in lower case there, too
 	} {
 		err := db.Read(t.Context(), func(ctx context.Context, r warehouse.Reader) error {
