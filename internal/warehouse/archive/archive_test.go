@@ -5,6 +5,7 @@ package archive_test
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -218,6 +219,41 @@ func TestLostCopy(t *testing.T) {
 		s.db = db
 		s.want(strings.Replace(hotSQL, "FROM t", "FROM t_all", 1), everything...)
 	})
+}
+
+// TestCopies makes copies while one object is missing, and while another command removes what it does not need.
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	s := &store{Folder: object.NewFolder(t.TempDir())}
+	list := []object.Description{{Name: "a", Bytes: 1, Digest: "x"}}
+	for _, name := range []string{"b", "c"} {
+		w, err := object.CreateDescribed(t.Context(), s, name)
+		if err == nil {
+			_, err = w.Write([]byte(name))
+		}
+		if err == nil {
+			err = w.Commit()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, w.Description)
+	}
+	copies := archive.Downloaded(t.TempDir(), s)
+	if err := copies.Fill(t.Context(), list[:2]); !object.IsDamage(err) {
+		t.Errorf("without an object: %v", err)
+	}
+	if _, err := os.Stat(copies.Path(list[1])); err != nil {
+		t.Errorf("another object: %v", err)
+	}
+	s.read = func() { _ = copies.Keep(list[:2]) }
+	if err := copies.Fill(t.Context(), list[2:]); failure.Of(err) != failure.Transient || object.IsDamage(err) {
+		t.Errorf("removed meanwhile: class %s: %v", failure.Of(err), err)
+	}
+	s.read = nil
+	if err := copies.Fill(t.Context(), list[1:]); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestUnknownOutcome repeats moves after commits whose answers were lost.

@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"bursar/internal/failure"
 	"bursar/internal/object"
 )
 
@@ -35,25 +36,36 @@ func Downloaded(dir string, store object.Store) Copies { return downloaded{dir, 
 
 func (o downloaded) Path(d object.Description) string { return filepath.Join(o.dir, path.Base(d.Name)) }
 
-// Fill downloads what is missing. A file has its name only when its bytes were compared with the digest.
+// Fill downloads what is missing. An object that is damaged does not keep the others from it.
 func (o downloaded) Fill(ctx context.Context, list []object.Description) error {
 	if err := os.MkdirAll(o.dir, 0o700); err != nil {
 		return fmt.Errorf("make folder of the warm tier: %w", err)
 	}
+	var damaged error
 	for _, d := range list {
 		if info, err := os.Stat(o.Path(d)); err == nil && info.Size() == d.Bytes {
 			continue
 		}
-		unfinished := o.Path(d) + ".part"
-		err := download(ctx, o.store, d, unfinished)
-		if err == nil {
-			err = os.Rename(unfinished, o.Path(d))
-		}
-		if err != nil {
-			return errors.Join(err, os.RemoveAll(unfinished))
+		if err := o.download(ctx, d); object.IsDamage(err) {
+			damaged = errors.Join(damaged, err)
+		} else if err != nil {
+			return err
 		}
 	}
-	return nil
+	return damaged
+}
+
+// download makes a copy. A file has its name only when its bytes were compared with the digest.
+func (o downloaded) download(ctx context.Context, d object.Description) error {
+	unfinished := o.Path(d) + ".part"
+	if err := download(ctx, o.store, d, unfinished); err != nil {
+		return errors.Join(err, os.RemoveAll(unfinished))
+	}
+	err := os.Rename(unfinished, o.Path(d))
+	if errors.Is(err, fs.ErrNotExist) { // by Keep, which does not know the object yet
+		return failure.Wrap(failure.Transient, fmt.Errorf("copy object %s: its file was removed meanwhile", d.Name))
+	}
+	return err
 }
 
 func (o downloaded) Keep(list []object.Description) error {

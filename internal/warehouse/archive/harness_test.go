@@ -41,6 +41,7 @@ type store struct {
 	*object.Folder
 
 	created  func(name string) // after the commit of an object
+	read     func()            // before a part of an object is read
 	damages  bool              // an object that is written is not what it should be
 	attempts int
 }
@@ -61,7 +62,12 @@ func (s *store) Create(ctx context.Context, name string) (object.Writer, error) 
 
 // OpenSized opens an object when it is read, as a distant store does.
 func (s *store) OpenSized(ctx context.Context, name string, size int64) (object.Reader, error) {
-	return &distant{size, func() (object.Reader, error) { return s.Folder.OpenSized(ctx, name, size) }}, nil
+	return &distant{size, func() (object.Reader, error) {
+		if s.read != nil {
+			s.read()
+		}
+		return s.Folder.OpenSized(ctx, name, size)
+	}}, nil
 }
 
 type distant struct {
