@@ -14,27 +14,30 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// compareSuspects reports the objects that are not as they were loaded. A copy of the same content is.
-func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map[string]object) error {
+// compareSuspects reports the objects that are not as they were loaded, and returns them as they were. A copy of the same content is as it
+// was loaded.
+func (r *run) compareSuspects(ctx context.Context, suspects []Object, before map[string]object) (changed []object, err error) {
 	for i := range suspects {
 		now := before[suspects[i].Name]
 		same, err := r.hasContent(ctx, &suspects[i], &now)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if !same {
 			r.result.Changed.add(suspects[i].Name)
+			changed = append(changed, now)
 			continue
 		}
 		r.result.Known++
 		now.Object = suspects[i]
 		r.touched = append(r.touched, now)
 	}
-	return nil
+	return changed, nil
 }
 
-// findRenamed leaves out new objects with the content of one that does not exist any more: its rows are loaded. The journal knows them from
-// now on, without rows. Each of those that are gone is only one other object now: contents such as "no events" repeat.
+// findRenamed leaves out new objects with the content of one that does not exist any more, or has another content now: its rows are loaded.
+// The journal knows them from now on, without rows. Each of those that are gone is only one other object now: contents such as "no events"
+// repeat.
 func (r *run) findRenamed(ctx context.Context, gone *goneObjects) error {
 	var todo []Object
 	for i := range r.todo {
@@ -75,7 +78,7 @@ func (r *run) renamedFrom(ctx context.Context, o *Object, gone *goneObjects) (*o
 	return gone.take(goneKey{size: o.Size, digest: digest}), nil
 }
 
-// goneObjects are objects that do not exist any more, by their content.
+// goneObjects are objects whose content does not exist any more under their names, by this content.
 type goneObjects struct {
 	by       map[goneKey][]*object
 	digested map[int64]bool // sizes of those whose digest is known
@@ -134,7 +137,7 @@ func (n renames) add(o *object) {
 	}
 }
 
-// notRenamed leaves out as many objects that do not exist any more as were renamed before.
+// notRenamed leaves out as many objects that are gone as were renamed before.
 func (n renames) notRenamed(gone []object) *goneObjects {
 	g := &goneObjects{by: map[goneKey][]*object{}, digested: map[int64]bool{}, taken: map[*object]bool{}}
 	for i := range gone {

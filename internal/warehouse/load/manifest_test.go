@@ -118,6 +118,30 @@ func TestRenamedObjects(t *testing.T) {
 	})
 }
 
+// TestRotatedObjects does not load what a changed object contained again, if that has a new name now: names of logs are rotated.
+func TestRotatedObjects(t *testing.T) {
+	t.Parallel()
+	onEach(t, manifestYAML, func(h *harness) {
+		h.File("in/log.1.json", `{"id":"1"}`)
+		h.File("in/log.json", `{"id":"2"}`, `{"id":"3"}`)
+		h.Load("2 3 0 0")
+		h.File("in/log.2.json", `{"id":"1"}`)
+		h.File("in/log.1.json", `{"id":"2"}`, `{"id":"3"}`)
+		h.File("in/log.json", `{"id":"4"}`)
+		for i, renamed := range []string{"{1 [log.2.json, which was log.1.json]}", "{0 []}"} {
+			r := h.Load("0 0 0 1")
+			if fmt.Sprint(r.Renamed) != renamed || fmt.Sprint(r.Changed) != "{2 [log.1.json log.json]}" {
+				h.Errorf("load %d: the result is %+v", i, r)
+			}
+		}
+		h.Want("SELECT id, _object FROM events ORDER BY id", "1|log.1.json", "2|log.json", "3|log.json")
+
+		h.File("in/other.json", `{"id":"1"}`) // the content of log.2.json, which exists
+		h.Load("1 1 0 1")
+		h.LoadWith(load.Options{Reload: true}, "4 5 0 0")
+	})
+}
+
 // TestRepeatedContent loads new objects with the content of one that was deleted: only one of them can be that one under another name.
 func TestRepeatedContent(t *testing.T) {
 	t.Parallel()

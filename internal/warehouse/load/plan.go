@@ -162,10 +162,11 @@ func (r *run) planNew(ctx context.Context, other *listing) error {
 	for i := range d.gone {
 		r.result.Vanished.add(d.gone[i].Name)
 	}
-	if err := r.compareSuspects(ctx, suspects, d.found); err != nil {
+	changed, err := r.compareSuspects(ctx, suspects, d.found)
+	if err != nil {
 		return err
 	}
-	return r.findRenamed(ctx, d.renamed.notRenamed(d.gone))
+	return r.findRenamed(ctx, d.renamed.notRenamed(append(d.gone, changed...)))
 }
 
 // continueStaged takes over what an interrupted load of the same objects has staged. If anything of it differs, it is read again.
