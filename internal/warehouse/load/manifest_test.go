@@ -199,7 +199,8 @@ strategy: manifest
 		"column amount is read from net in": {"from: gross", "from: net"},
 		", zone America/New_York in":        {"zone: Europe/Prague", "zone: America/New_York"},
 		`, format "%m.%d.%Y %H:%M"`:         {"%d.%m.", "%m.%d."},
-		`, decimal ","`:                     {"from: gross}", `from: gross, decimal: ","}`},
+		`, decimal "," in`:                  {"from: gross}", `from: gross, decimal: ","}`},
+		`, decimal ".", group "'" in`:       {"from: gross}", `from: gross, group: "'"}`},
 	} {
 		t.Run(change[1], func(t *testing.T) {
 			t.Parallel()
@@ -228,6 +229,42 @@ func TestColumnReadAlike(t *testing.T) {
 	h.Change(`gross: {type: "decimal(18,2)"}`, `gross: {type: "decimal(18,2)", decimal: "."}`)
 	h.File("in/b.json", `{"id":"2","gross":"1.00","moment":"2026-01-02T00:30:00"}`)
 	h.Load("1 1 0 1")
+}
+
+// TestFieldsOtherwise refuses columns of CSV without a header that are declared in another order: they are read by position.
+func TestFieldsOtherwise(t *testing.T) {
+	t.Parallel()
+	const yaml = `load: events
+from: in/
+format: csv
+csv: {header: false}
+columns:
+  id: {type: string}
+  net: {type: int}
+  gross: {type: int}
+strategy: manifest
+`
+	for name, change := range map[string][2]string{
+		"column gross is read from field 2 in": {"  net: {type: int}\n  gross: {type: int}", "  gross: {type: int}\n  net: {type: int}"},
+		"column net is read from field 3 in":   {"  net:", "  more: {type: int, optional: true}\n  net:"},
+		"column id is read from id in":         {"header: false", "header: true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHarness(t, openDuck(t, t.TempDir()), yaml)
+			h.File("in/a.csv", "1,80,100")
+			h.Load("1 1 0 0")
+			h.Change("strategy:", "max_errors: 0\nstrategy:")
+			h.File("in/b.csv", "2,80,100")
+			h.Load("1 1 0 1")
+			h.Change(change[0], change[1])
+			h.File("in/c.csv", "3,80,100")
+			h.FailsAs(failure.Data, name, "for load 2", "--reload")
+			h.Change(change[1], change[0])
+			h.Load("1 1 0 2")
+			h.Want("SELECT sum(net), sum(gross) FROM events", "240|300")
+		})
+	}
 }
 
 // TestReloadNamesWhatIsRemoved fills a table again while objects of it do not exist any more.

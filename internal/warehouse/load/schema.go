@@ -153,7 +153,10 @@ func readText(l *project.Load, name string) string {
 			continue
 		}
 		text := "from " + strings.Join(c.From, ".")
-		if len(c.From) == 0 {
+		switch {
+		case l.Rows.Format == project.CSVText && !l.Rows.CSV.Header:
+			text = fmt.Sprintf("from field %d", i+1)
+		case len(c.From) == 0:
 			text = "from " + name
 		}
 		if c.Format != "" {
@@ -163,7 +166,10 @@ func readText(l *project.Load, name string) string {
 			text += ", zone " + c.Zone.String()
 		}
 		if c.Decimal != 0 && c.Decimal != '.' || c.Group != 0 {
-			text += fmt.Sprintf(", decimal %q, group %q", string(c.Decimal), string(c.Group))
+			text += fmt.Sprintf(", decimal %q", string(cmp.Or(c.Decimal, '.')))
+		}
+		if c.Group != 0 {
+			text += fmt.Sprintf(", group %q", string(c.Group))
 		}
 		return text
 	}
