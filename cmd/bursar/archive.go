@@ -229,7 +229,7 @@ func (c *cli) verifyArchive(ctx context.Context, a *app.App, tables []string) er
 		}
 	})
 	if len(failed) > 0 {
-		err = errors.Join(err, withHint(errors.Join(failed...), "put the objects back from a copy, or make the table again from the events: `bursar publish --again TABLE`"))
+		err = errors.Join(err, withHint(errors.Join(failed...), "put the objects back from a copy, or make the table again: `bursar publish --again TABLE` from the events, `bursar load LOAD --reload` from the objects of a load"))
 	}
 	return errors.Join(printErr, err)
 }

@@ -6,7 +6,23 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"bursar/internal/column"
+	"bursar/internal/failure"
 )
+
+// KeptRowsError reports that a table has other rows than those that replaced its own (rule 4).
+type KeptRowsError struct {
+	failure.Unbalanced
+
+	Table     string
+	Got, Want int64
+}
+
+func (e *KeptRowsError) Error() string {
+	return fmt.Sprintf("replace the rows of table %s: it has %d of %d rows then: a trigger, a rule or a policy of the table keeps or leaves out rows; drop it",
+		e.Table, e.Got, e.Want)
+}
 
 // ReplaceRows gives a table the rows of another one, which it drops, if both have the same columns: then everything that others have made of
 // the table stays, such as views and rights. done is false if the table must give way to the other one. The rows are deleted, because a
@@ -27,5 +43,22 @@ func ReplaceRows(ctx context.Context, db Database, tx Tx, table, by string) (fou
 			return true, false, err
 		}
 	}
+	if err := compareRows(ctx, db, tx, table, by); err != nil {
+		return true, false, err
+	}
 	return true, true, tx.Drop(ctx, by)
+}
+
+// compareRows compares how many rows two tables have: others may have made triggers that change what statements do.
+func compareRows(ctx context.Context, db Database, tx Tx, table, by string) error {
+	e := KeptRowsError{Table: table}
+	sql := fmt.Sprintf("SELECT (SELECT count(*) FROM %s), (SELECT count(*) FROM %s)", Quote(db, table), Quote(db, by))
+	err := tx.Query(ctx, sql, func(_ []Column, rows []column.Vector) error {
+		e.Got, e.Want = rows[0].Ints[0], rows[1].Ints[0]
+		return nil
+	})
+	if err == nil && e.Got != e.Want {
+		return &e
+	}
+	return err
 }

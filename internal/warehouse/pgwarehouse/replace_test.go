@@ -4,7 +4,9 @@ package pgwarehouse_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
+	"strings"
 	"testing"
 
 	"bursar/internal/column"
@@ -83,5 +85,58 @@ func TestReplaceKeeps(t *testing.T) {
 	postgrestest.ExecIn(t, location, "DROP VIEW reports.total", "DROP MATERIALIZED VIEW warehouse.kept")
 	if err := replace("id", "paid", "more"); err != nil {
 		t.Error(err)
+	}
+	server.Exec(t, "CREATE ROLE owner")
+	postgrestest.ExecIn(t, location, "ALTER TABLE warehouse.orders OWNER TO owner")
+	if err := replace("id", "paid", "more"); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), `ALTER TABLE "orders" OWNER TO`) {
+		t.Errorf("a table of another role: %v", err)
+	}
+}
+
+// TestReplaceBesideTriggers replaces the rows of tables that others have given triggers or rules, which keep rows or leave out some: the error
+// counts the rows, and nothing is changed.
+func TestReplaceBesideTriggers(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: location, Connections: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	number := []column.Field{{Name: "n", Type: column.Type{Kind: column.BigInt}}}
+	replace := func(numbers ...int64) error {
+		rows := column.NewVector(number[0].Type, len(numbers))
+		for _, n := range numbers {
+			rows.AppendInt(n)
+		}
+		return db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+			if err := tx.Create(ctx, "next", number); err != nil {
+				return err
+			}
+			_, err := tx.Append(ctx, "next", number, func(yield func([]column.Vector, error) bool) { yield([]column.Vector{rows}, nil) })
+			if err == nil {
+				err = tx.Replace(ctx, "t", "next")
+			}
+			return err
+		})
+	}
+	postgrestest.ExecIn(t, location, "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+	for _, c := range []struct{ made, want string }{
+		{"CREATE TRIGGER f BEFORE DELETE ON warehouse.t FOR EACH ROW WHEN (OLD.n = 1) EXECUTE FUNCTION nothing()", "4 of 3 rows"},
+		{"CREATE TRIGGER f BEFORE INSERT ON warehouse.t FOR EACH ROW WHEN (NEW.n > 4) EXECUTE FUNCTION nothing()", "1 of 3 rows"},
+		{"CREATE RULE f AS ON DELETE TO warehouse.t DO INSTEAD NOTHING", "5 of 3 rows"},
+	} {
+		postgrestest.ExecIn(t, location, "DROP TABLE IF EXISTS warehouse.t")
+		if err := replace(1, 2); err != nil {
+			t.Fatal(err)
+		}
+		postgrestest.ExecIn(t, location, c.made)
+		var kept *warehouse.KeptRowsError
+		if err := replace(4, 5, 6); !errors.As(err, &kept) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.made, err)
+		}
+		if n := postgrestest.Number(t, location, "SELECT sum(n)::bigint FROM warehouse.t"); n != 3 {
+			t.Errorf("%s: the numbers are %d then", c.made, n)
+		}
 	}
 }

@@ -38,10 +38,11 @@ func (t *tx) run(ctx context.Context, format string, args ...any) error {
 	return err
 }
 
-// classify gives errors about a statement the class Data: it comes from a person, or refers to what a person has changed.
+// classify gives errors about a statement the class Data: it comes from a person, or refers to what a person has changed. What a role lacks to
+// write has a next step; what it lacks to read is asked for by a person.
 func (t *tx) classify(err error) error {
 	var reported *pgconn.PgError
-	if errors.As(err, &reported) && (slices.Contains(statementErrors, reported.Code[:2]) || t.readOnly && reported.Code == readOnlyTransaction) {
+	if errors.As(err, &reported) && (t.readOnly || reported.Code != insufficientRights) && (slices.Contains(statementErrors, reported.Code[:2]) || t.readOnly && reported.Code == readOnlyTransaction) {
 		return failure.Wrap(failure.Data, err)
 	}
 	return postgres.Classify(err)
@@ -50,7 +51,10 @@ func (t *tx) classify(err error) error {
 // Classes of SQLSTATE codes about statements: syntax or access rules, and dependent objects. Writing in a Read is an error of the statement, too.
 var statementErrors = []string{"42", "2B"}
 
-const readOnlyTransaction = "25006"
+const (
+	readOnlyTransaction = "25006"
+	insufficientRights  = "42501"
+)
 
 func (t *tx) Create(ctx context.Context, table string, columns []column.Field) error {
 	sql, err := warehouse.CreateSQL(t.db, table, columns)

@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -93,6 +94,7 @@ type eventsPublication struct {
 	at      streamPosition
 	archive archived
 	record  *record
+	next    string // the table that will take the place of this one; empty: rows are added to this one
 	out     Result
 }
 
@@ -164,12 +166,21 @@ func (e *eventsPublication) replace(ctx context.Context, how fit) error {
 		}
 		return e.extend(ctx)
 	}
-	next := e.table + "_bursar_next"
-	if err := createTable(ctx, e.tx, next, e.columns, []string{BatchColumn}, true); err != nil {
+	e.next = e.table + "_bursar_next"
+	if err := createTable(ctx, e.tx, e.next, e.columns, []string{BatchColumn}, true); err != nil {
 		return err
 	}
-	if err := e.add(ctx, next, e.at.sealed); err != nil {
+	if err := e.add(ctx, e.at.sealed); err != nil {
 		return err
+	}
+	return e.putNext(ctx)
+}
+
+// putNext puts the next table in the place of the present one, if there is one.
+func (e *eventsPublication) putNext(ctx context.Context) error {
+	next := e.next
+	if e.next = ""; next == "" {
+		return nil
 	}
 	return e.tx.Replace(ctx, e.table, next)
 }
@@ -184,7 +195,7 @@ func (e *eventsPublication) extend(ctx context.Context) error {
 		return err
 	}
 	e.out.More = through < e.at.sealed
-	return e.add(ctx, e.table, through)
+	return e.add(ctx, through)
 }
 
 // nextGroup returns the last batch of the next group.
@@ -234,7 +245,7 @@ func (e *eventsPublication) applyRetractions(ctx context.Context) error {
 		if err := execAll(ctx, e.tx, []string{"DELETE FROM " + batchesTable + where, "DELETE FROM " + daysTable + where}); err != nil {
 			return err
 		}
-		if err := e.addBatches(ctx, e.table, number, number); err != nil {
+		if err := e.addBatches(ctx, number, number); err != nil {
 			return err
 		}
 	}
@@ -242,11 +253,11 @@ func (e *eventsPublication) applyRetractions(ctx context.Context) error {
 	return nil
 }
 
-// add adds the batches up to one to a table, and moves the record.
-func (e *eventsPublication) add(ctx context.Context, table string, through uint64) error {
+// add adds the batches up to one, and moves the record.
+func (e *eventsPublication) add(ctx context.Context, through uint64) error {
 	e.out.From, e.out.To = e.record.through, through
 	if through > e.record.through {
-		if err := e.addBatches(ctx, table, e.record.through+1, through); err != nil {
+		if err := e.addBatches(ctx, e.record.through+1, through); err != nil {
 			return err
 		}
 	}
@@ -266,8 +277,9 @@ func (e *eventsPublication) add(ctx context.Context, table string, through uint6
 }
 
 // addBatches adds the events of batches, some batches at a time, and compares what the table has of them with their control totals (rule 4).
-// It reads them in the table once: a database may have to scan all rows of the transaction to find those of some batches.
-func (e *eventsPublication) addBatches(ctx context.Context, table string, first, last uint64) error {
+// It reads them in the table once: a database may have to scan all rows of the transaction to find those of some batches. A next table is
+// in its place then: the present one may have triggers, which change rows.
+func (e *eventsPublication) addBatches(ctx context.Context, first, last uint64) error {
 	totals := e.wantedTotals(first)
 	for next := first; next <= last; next += batchesAtOnce {
 		batches, err := e.readBatches(ctx, next, min(last, next+batchesAtOnce-1))
@@ -277,7 +289,7 @@ func (e *eventsPublication) addBatches(ctx context.Context, table string, first,
 		if err := event.CheckObjects(ctx, e.Events.Objects, batches, e.Events.Workers); err != nil {
 			return err
 		}
-		if err := e.addGroup(ctx, table, batches); err != nil {
+		if err := e.addGroup(ctx, cmp.Or(e.next, e.table), batches); err != nil {
 			return err
 		}
 		for i := range totals {
@@ -286,15 +298,18 @@ func (e *eventsPublication) addBatches(ctx context.Context, table string, first,
 			}
 		}
 	}
+	if err := e.putNext(ctx); err != nil {
+		return err
+	}
 	for _, total := range totals {
-		if err := e.checkTotal(ctx, table, total, last); err != nil {
+		if err := e.checkTotal(ctx, total, last); err != nil {
 			return err
 		}
 	}
 	if e.stream.Time == "" {
 		return nil
 	}
-	_, err := e.tx.Exec(ctx, e.daysSQL(table, first, last))
+	_, err := e.tx.Exec(ctx, e.daysSQL(first, last))
 	return err
 }
 
@@ -318,8 +333,8 @@ func (e *eventsPublication) addGroup(ctx context.Context, table string, batches 
 }
 
 // daysSQL records how many events of batches happened on each day.
-func (e *eventsPublication) daysSQL(table string, first, last uint64) string {
-	counted := e.countedDays(fmt.Sprintf("(SELECT * FROM %s WHERE %s) AS t", warehouse.Quote(e.db, table), between(first, last)))
+func (e *eventsPublication) daysSQL(first, last uint64) string {
+	counted := e.countedDays(fmt.Sprintf("(SELECT * FROM %s WHERE %s) AS t", warehouse.Quote(e.db, e.table), between(first, last)))
 	return fmt.Sprintf("INSERT INTO %s (stream, batch, day, events) %s", daysTable, counted)
 }
 

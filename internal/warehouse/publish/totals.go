@@ -74,11 +74,11 @@ func (w *wantedTotal) add(s *project.Stream, batches []event.Batch) error {
 }
 
 // checkTotal compares a total of the batches up to one, which were just added to a table, with the sums in it.
-func (e *eventsPublication) checkTotal(ctx context.Context, table string, w wantedTotal, last uint64) error {
+func (e *eventsPublication) checkTotal(ctx context.Context, w wantedTotal, last uint64) error {
 	if w.first > last {
 		return nil
 	}
-	stored, err := e.storedTotal(ctx, table, w.total, between(w.first, last))
+	stored, err := e.storedTotal(ctx, w.total, between(w.first, last))
 	if err != nil {
 		return err
 	}
@@ -99,17 +99,17 @@ func (e *eventsPublication) checkTotal(ctx context.Context, table string, w want
 	if w.total.By != "" { // groups are values, which errors do not contain (rule 7)
 		what += " by " + w.total.By
 	}
-	return &UnbalancedError{Table: table, What: what + " in", Want: "none", Got: fmt.Sprintf("%d of %d sums", differ, len(w.sums))}
+	return &UnbalancedError{Table: e.table, What: what + " in", Want: "none", Got: fmt.Sprintf("%d of %d sums", differ, len(w.sums))}
 }
 
 // storedTotal sums a measure of some events in a table, by group.
-func (e *eventsPublication) storedTotal(ctx context.Context, table string, t *project.Total, where string) (map[string]string, error) {
+func (e *eventsPublication) storedTotal(ctx context.Context, t *project.Total, where string) (map[string]string, error) {
 	group, exact := "''", "1"
 	if by := e.stream.Column(t.By); by != nil {
 		columns := []column.Field{{Name: t.By, Type: by.Type}}
 		group, exact = warehouse.QuoteAll(e.db, columns), warehouse.ExactList(e.db, columns)
 	}
-	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY %s", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, table), where, exact)
+	sql := fmt.Sprintf("SELECT %s AS total_group, sum(%s) AS total FROM %s WHERE %s GROUP BY %s", group, warehouse.Quote(e.db, t.Sum), warehouse.Quote(e.db, e.table), where, exact)
 	stored := map[string]string{}
 	err := e.tx.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
