@@ -58,6 +58,7 @@ func (s *sample) columns(header []string) []project.Column {
 		counts[name]++
 	}
 	var columns []project.Column
+	s.repeats = s.csv.Header && len(counts) < len(header)
 	for i, name := range header {
 		switch {
 		case !s.csv.Header:

@@ -43,6 +43,7 @@ type sample struct {
 	whole    bool
 	fields   []*field
 	omitted  []string                                     // what cannot be declared, and why
+	repeats  bool                                         // a header of CSV occurs twice
 	anyValue bool                                         // a string column accepts any value, however few were seen
 	check    func(plan *scan.Plan) ([]scan.Reject, error) // returns the rows of the sample that a plan rejects
 }

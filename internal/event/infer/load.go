@@ -61,7 +61,7 @@ func Load(l LoadSample) (yaml string, err error) {
 			rest = name
 		}
 	}
-	if s.csv.Delimiter != 0 && !s.csv.Header {
+	if s.csv.Delimiter != 0 && !s.csv.Header || s.repeats { // the rest has its values by the names of headers
 		rest = ""
 	}
 	var w strings.Builder

@@ -35,7 +35,7 @@ const (
 func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml string, err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("infer load: %w", err)
+			err = fmt.Errorf("infer load of %s: %w", from, err)
 		}
 	}()
 	objects, total, err := sampleOf(ctx, s)
@@ -43,7 +43,7 @@ func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml stri
 		return "", err
 	}
 	if total == 0 {
-		return "", failure.Wrap(failure.Data, fmt.Errorf("%s contains no objects", from))
+		return "", failure.Wrap(failure.Data, errors.New("there are no objects with content; check the folder or prefix"))
 	}
 	sample := infer.LoadSample{Name: cmp.Or(name, nameOf(from)), From: from, Format: formatOf(objects[0].Name), Total: total, Periods: commonPeriod(objects)}
 	if sample.Format == project.JSONObjects {
@@ -57,9 +57,8 @@ func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml stri
 	if err != nil {
 		return "", err
 	}
-	yaml, err = infer.Load(sample)
-	if err != nil && sample.Format != project.JSONObjects { // the sample is this object
-		err = objectError(objects[0].Name, err)
+	if yaml, err = infer.Load(sample); err != nil && sample.Format != project.JSONObjects {
+		err = fmt.Errorf("%w; replace or remove it, or name a prefix that leaves it out", objectError(objects[0].Name, err))
 	}
 	return yaml, err
 }

@@ -67,6 +67,13 @@ func TestInfer(t *testing.T) {
 		h.Load("1 2 0 0")
 		h.Want("SELECT order_no, betrag FROM events ORDER BY 1", "1|1234.50", "2|7.00")
 	})
+	t.Run("repeated header", func(t *testing.T) {
+		t.Parallel()
+		h := inferring(t)
+		h.File("in/a.csv", "id,note,note,", "1,a,b,")
+		h.Infer("#   field 2: header note occurs twice")
+		h.Load("1 1 0 0")
+	})
 	t.Run("parquet", func(t *testing.T) {
 		t.Parallel()
 		h := inferring(t)
@@ -83,7 +90,7 @@ func TestInfer(t *testing.T) {
 				t.Errorf("%q: %v", text, err)
 			}
 		}
-		if _, err := load.Infer(t.Context(), load.NewFolder(t.TempDir()), "in/", "", t.TempDir()); err == nil || !strings.Contains(err.Error(), "in/ contains no objects") {
+		if _, err := load.Infer(t.Context(), load.NewFolder(t.TempDir()), "in/", "", t.TempDir()); err == nil || !strings.Contains(err.Error(), "infer load of in/: there are no objects") {
 			t.Error(err)
 		}
 	})
@@ -135,7 +142,7 @@ func TestInferOfDamaged(t *testing.T) {
 	}
 	for name, content := range map[string][]byte{
 		"a.jsonl.gz": []byte("{\"id\":1}\n"), "a.jsonl.zst": []byte("{\"id\":1}\n"), "b.jsonl.gz": changed,
-		"a.csv.gz": []byte("id\n1\n"), "a.csv.zst": []byte("id\n1\n"), "b.csv.gz": changed, "a.parquet": []byte("PAR1 and more"),
+		"a.csv": []byte("id\n\"1\n"), "a.csv.gz": []byte("id\n1\n"), "a.csv.zst": []byte("id\n1\n"), "b.csv.gz": changed, "a.parquet": []byte("PAR1 and more"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +151,7 @@ func TestInferOfDamaged(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := load.Infer(t.Context(), load.NewFolder(dir), "in/", "", t.TempDir())
-			if failure.Of(err) != failure.Data || !strings.Contains(fmt.Sprint(err), "object "+name+": ") {
+			if failure.Of(err) != failure.Data || !strings.Contains(fmt.Sprint(err), "infer load of in/: object "+name+": ") {
 				t.Errorf("got error %v of class %s", err, failure.Of(err))
 			}
 		})
