@@ -206,7 +206,7 @@ func loadHint(err error, name string) string {
 	case errors.As(err, &tooMany):
 		return fmt.Sprintf("correct the columns in warehouse/%s.yaml or the objects, or raise max_errors; `bursar load %s --validate` checks everything", name, name)
 	case load.IsDamaged(err):
-		return fmt.Sprintf("replace or remove the object, or set max_errors to leave it out; `bursar load %s --validate` names all objects that cannot be read", name)
+		return fmt.Sprintf("replace or remove the object, or set max_errors so that strategy manifest leaves it out; `bursar load %s --validate` names all objects that cannot be read", name)
 	}
 	return ""
 }
@@ -222,7 +222,7 @@ func (c *cli) printLoads(results []load.Result, validated bool) error {
 			g.print(w, width(c.out))
 		}
 		for i := range results {
-			printLoadNotes(w, &results[i])
+			printLoadNotes(w, &results[i], validated)
 		}
 		if validated && len(results) > 0 {
 			fmt.Fprintln(w, "Nothing was changed.")
@@ -230,7 +230,11 @@ func (c *cli) printLoads(results []load.Result, validated bool) error {
 	})
 }
 
-func printLoadNotes(w io.Writer, r *load.Result) {
+func printLoadNotes(w io.Writer, r *load.Result, validated bool) {
+	removed := "were removed"
+	if validated {
+		removed = "would be removed"
+	}
 	note := func(format string, args ...any) { fmt.Fprintf(w, r.Load+": "+format+"\n", args...) }
 	if len(r.Added) > 0 {
 		note("new columns: %s", strings.Join(r.Added, ", "))
@@ -245,7 +249,7 @@ func printLoadNotes(w io.Writer, r *load.Result) {
 		{&r.Changed, "object is not as it was loaded", "objects are not as they were loaded; --reload loads everything again"},
 		{&r.Renamed, "object was renamed, and is not loaded again", "objects were renamed, and are not loaded again"},
 		{&r.Vanished, "loaded object does not exist any more", "loaded objects do not exist any more"},
-		{&r.Removed, "loaded object does not exist any more, and its rows were removed", "loaded objects do not exist any more, and their rows were removed"},
+		{&r.Removed, "loaded object does not exist any more, and its rows " + removed, "loaded objects do not exist any more, and their rows " + removed},
 		{&r.Late, "new object is of a period that was passed", "new objects are of periods that were passed; --from loads from a period on"},
 	} {
 		if names.list.Count > 0 {

@@ -134,11 +134,18 @@ func (l *Loader) Run(ctx context.Context, declared *project.Load, o Options) (Re
 			break
 		}
 	}
-	return r.finished(began), r.failed(err)
+	return r.finished(began, err), r.failed(err)
 }
 
-// finished returns the result. Its lists are never nil, so that they are lists in JSON.
-func (r *run) finished(began time.Time) Result {
+// finished returns the result. Its lists are never nil, so that they are lists in JSON. After an error no rows were removed.
+func (r *run) finished(began time.Time, err error) Result {
+	if removed := &r.result.Removed; err != nil && !r.validating {
+		for _, name := range removed.Names {
+			r.result.Vanished.add(name)
+		}
+		r.result.Vanished.Count += removed.Count - int64(len(removed.Names))
+		*removed = Names{}
+	}
 	r.result.Seconds = r.l.config.Now().Sub(began).Seconds()
 	for _, list := range []*Names{&r.result.Changed, &r.result.Vanished, &r.result.Removed, &r.result.Renamed, &r.result.Late} {
 		list.Names = orEmpty(list.Names)

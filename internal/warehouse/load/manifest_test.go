@@ -278,6 +278,11 @@ func TestReloadNamesWhatIsRemoved(t *testing.T) {
 			h.File("in/b.json", `{"id":"2"}`)
 			h.Load("2 2 0 0")
 			h.Remove("in/b.json")
+			h.File("in/c.json", "{}", "{}")
+			if r, err := h.Run(load.Options{Reload: true}); err == nil || r.Removed.Count > 0 || strings.Join(r.Vanished.Names, " ") != "b.json" {
+				t.Errorf("a load that fails removes no rows: %+v, %v", r, err)
+			}
+			h.Remove("in/c.json")
 			if r := h.LoadWith(load.Options{Reload: true}, "1 1 0 0"); strings.Join(r.Removed.Names, " ") != "b.json" || r.Vanished.Count > 0 {
 				t.Errorf("the result is %+v", r)
 			}

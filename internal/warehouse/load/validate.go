@@ -24,7 +24,7 @@ func (l *Loader) Validate(ctx context.Context, declared *project.Load, o Options
 	if err = r.plan(ctx); err == nil {
 		err = r.validate(ctx)
 	}
-	return r.finished(began), r.failed(err)
+	return r.finished(began, err), r.failed(err)
 }
 
 func (r *run) validate(ctx context.Context) error {
