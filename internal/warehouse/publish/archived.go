@@ -6,7 +6,9 @@ package publish
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/failure"
 	"bursar/internal/object"
@@ -76,17 +78,29 @@ func (a *archived) refresh(ctx context.Context, db warehouse.Database, tx wareho
 	return err
 }
 
-// forget forgets what is archived, because the table is made from the beginning. Its view is dropped before if its columns change.
+// forget forgets what is archived, because the table is made from the beginning. Its view is dropped before if its columns change: those that
+// are declared, or that somebody has changed.
 func (a *archived) forget(ctx context.Context, db warehouse.Database, tx warehouse.Tx, before *record, definition string) error {
 	parts, err := archive.Parts(ctx, tx, a.table.Name)
 	if err != nil {
 		return err
 	}
 	a.emptied = len(parts) > 0
-	if err := a.Forget(ctx, tx, a.table.Name); err != nil || a.view() == "" && !a.emptied || before == nil || before.definition == definition {
+	if err := a.Forget(ctx, tx, a.table.Name); err != nil || a.view() == "" && !a.emptied || before == nil {
+		return err
+	}
+	stored, _, err := tx.Table(ctx, a.table.Name)
+	if err != nil || before.definition == definition && !a.hasOther(db, &stored) {
 		return err
 	}
 	return archive.DropView(ctx, db, tx, a.table.Name)
+}
+
+// hasOther reports whether the table has a column that is not declared.
+func (a *archived) hasOther(db warehouse.Database, stored *warehouse.Table) bool {
+	return slices.ContainsFunc(stored.Columns, func(c warehouse.Column) bool {
+		return !slices.ContainsFunc(a.table.Columns, func(f column.Field) bool { return db.Name(f.Name) == c.Name && db.Type(f.Type) == c.SQL })
+	})
 }
 
 // restore brings back the rows of batches.
