@@ -249,7 +249,7 @@ func printLoadNotes(w io.Writer, r *load.Result, validated bool) {
 		{&r.Changed, "object is not as it was loaded", "objects are not as they were loaded; --reload loads everything again"},
 		{&r.Renamed, "object was renamed, and is not loaded again", "objects were renamed, and are not loaded again"},
 		{&r.Vanished, "loaded object does not exist any more", "loaded objects do not exist any more"},
-		{&r.Removed, "loaded object does not exist any more, and its rows " + removed, "loaded objects do not exist any more, and their rows " + removed},
+		{&r.Removed, "loaded object is deleted or left out now, and its rows " + removed, "loaded objects are deleted or left out now, and their rows " + removed},
 		{&r.Late, "new object is of a period that was passed", "new objects are of periods that were passed; --from loads from a period on"},
 	} {
 		if names.list.Count > 0 {

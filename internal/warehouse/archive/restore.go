@@ -86,9 +86,9 @@ func (a *Archiver) RestoreSource(ctx context.Context, db warehouse.Database, tx 
 	}))
 }
 
-// RestoreBefore prepares a table for the deletion of all rows from a value of the column Source on, in the same transaction. Parts with such rows
-// leave the journal: those that also have others are brought back, and those that may.
-func (a *Archiver) RestoreBefore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, t Table, value int64) error {
+// RestoreBefore prepares a table for the deletion of all rows from one value of the column Source to another, in the same transaction. Parts with
+// such rows leave the journal: those that also have others are brought back, and those that may.
+func (a *Archiver) RestoreBefore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, t Table, from, to int64) error {
 	parts, err := a.parts(ctx, tx, t.Name)
 	if err != nil {
 		return err
@@ -96,8 +96,8 @@ func (a *Archiver) RestoreBefore(ctx context.Context, db warehouse.Database, tx 
 	var gone, mixed []Part
 	for _, p := range parts {
 		switch isKnown := p.first != 0 || p.last != 0; {
-		case isKnown && p.last < value:
-		case isKnown && p.first >= value:
+		case isKnown && (p.last < from || p.first > to):
+		case isKnown && p.first >= from && p.last <= to:
 			gone = append(gone, p)
 		default:
 			mixed = append(mixed, p)

@@ -5,6 +5,7 @@ package load
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"bursar/internal/column"
@@ -50,9 +51,13 @@ func (r *run) refreshView(ctx context.Context, tx warehouse.Tx) error {
 	return r.l.config.Archive.Refresh(ctx, r.db(), tx, r.declared.Table)
 }
 
-// restoreBefore prepares the archive for the deletion of the rows from the first period on that is replaced.
+// restoreBefore prepares the archive for the deletion of the rows of the periods that are replaced.
 func (r *run) restoreBefore(ctx context.Context, tx warehouse.Tx) error {
-	err := r.l.config.Archive.RestoreBefore(ctx, r.db(), tx, ArchiveTable(r.declared), periodValue(r.declared.Series.By, r.from))
+	s, last := r.declared.Series, int64(math.MaxInt64)
+	if s.End != nil {
+		last = periodValue(s.By, *s.End)
+	}
+	err := r.l.config.Archive.RestoreBefore(ctx, r.db(), tx, ArchiveTable(r.declared), periodValue(s.By, r.from), last)
 	if objects.IsDamage(err) {
 		err = fmt.Errorf("%w; `bursar load %s --reload` fills the table from all objects", err, r.declared.Name)
 	}

@@ -278,6 +278,23 @@ func TestArchivedSeries(t *testing.T) {
 	})
 }
 
+// TestArchivedSeriesKeepsOtherPeriods leaves parts of periods after the end as they are, and brings one back that has some of them.
+func TestArchivedSeriesKeepsOtherPeriods(t *testing.T) {
+	t.Parallel()
+	onArchived(t, archivedSeriesYAML, func(h *archived) {
+		for i, day := range []string{"2024-01-31", "2024-02-01", "2024-02-29", "2024-03-01"} {
+			h.File("in/"+day+".jsonl", fmt.Sprintf(`{"id":%d,"amount":"1"}`, i+1))
+		}
+		h.Load("4 4 0 0")
+		h.Archive("2024-04", "2024-03")
+		h.Change("revisit: 100", "revisit: 100, end: 2024-02-01")
+		h.File("in/2024-01-31.jsonl", `{"id":10,"amount":"3"}`)
+		h.Load("2 2 0 0")
+		h.Parts("2024-03 1 warm 1")
+		h.Want("SELECT id FROM events ORDER BY id", "2", "3", "10")
+	})
+}
+
 // TestArchivedAtRandom compares the table and its archive with the objects, while these are added and replaced, and periods move.
 func TestArchivedAtRandom(t *testing.T) {
 	if testing.Short() {

@@ -112,7 +112,7 @@ type history struct {
 	lacksView bool // the table lacks the view of it and its archive
 
 	known      map[column.Digest]known // by name
-	lastPeriod project.Period          // of a time series
+	lastPeriod project.Period          // of a time series, within its bounds
 }
 
 // known is an object that is loaded.
@@ -174,7 +174,7 @@ func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.
 			if l.Series == nil {
 				continue
 			}
-			if p, err := l.Series.By.Parse(string(rows[4].Text(i))); err == nil { // a series of other periods is refused
+			if p, err := l.Series.By.Parse(string(rows[4].Text(i))); err == nil && l.Series.Includes(p) { // a series of other periods is refused
 				h.lastPeriod = max(h.lastPeriod, p)
 			}
 		}

@@ -77,7 +77,7 @@ type Result struct {
 
 	Changed  Names     `json:"changed"`  // objects that are not as they were loaded
 	Vanished Names     `json:"vanished"` // objects that were loaded and do not exist any more; their rows stay
-	Removed  Names     `json:"removed"`  // the same, and their rows were replaced: of a time series, or of all objects
+	Removed  Names     `json:"removed"`  // the same, and their rows were replaced: of a time series, or of all objects, also of periods that are not loaded any more
 	Renamed  Names     `json:"renamed"`  // new objects with the content that another one does not have any more: it is loaded
 	Late     Names     `json:"late"`     // new objects of periods that a time series has passed
 	LeftOut  []LeftOut `json:"left_out"` // objects that could not be loaded

@@ -37,7 +37,7 @@ func periodOf(by project.PeriodUnit, name string) (project.Period, error) {
 	return 0, failure.Wrap(failure.Data, fmt.Errorf("object %s: its name contains no %s; sort the objects into folders such as 2026/11/25/, or let `match` leave others out", name, by))
 }
 
-// planSeries finds the first period whose objects differ from those that are loaded. It and all later ones are loaded again.
+// planSeries finds the first period whose objects differ from those that are loaded. It and all later ones up to the end are loaded again.
 func (r *run) planSeries(ctx context.Context, all *listing) error {
 	r.result.Known = 0
 	s := r.declared.Series
@@ -56,7 +56,12 @@ func (r *run) planSeries(ctx context.Context, all *listing) error {
 	}
 	if r.options.Reload {
 		r.mode, r.todo = replaceAll, r.all
+		r.noteLeftOut(all, periods)
 		return r.noteRemoved(ctx, all)
+	}
+	if p := r.options.From; p != nil && s.End != nil && *p > *s.End {
+		return failure.Wrap(failure.Data, fmt.Errorf("period %s is after %s, the last one that is loaded: change `end` in %s, or name an earlier period",
+			s.By.Text(*p), s.By.Text(*s.End), r.at("timeseries.end")))
 	}
 	first, err := r.firstDifference(ctx, all, periods)
 	if err != nil {
@@ -78,11 +83,23 @@ func (r *run) planSeries(ctx context.Context, all *listing) error {
 	return nil
 }
 
+// noteLeftOut reports the objects that were loaded, and whose periods are not any more: their rows are replaced by those of the others.
+func (r *run) noteLeftOut(all *listing, periods []project.Period) {
+	for i := range all.objects {
+		if loaded, _ := r.isKnown(&all.objects[i]); loaded && !r.declared.Series.Includes(periods[i]) {
+			r.result.Removed.add(all.objects[i].Name + ", of a period that is not loaded any more")
+		}
+	}
+}
+
 // firstDifference returns the first period that is loaded, or nil if there is none. Differences before those that are compared are reported.
 func (r *run) firstDifference(ctx context.Context, all *listing, periods []project.Period) (*project.Period, error) {
 	s, first := r.declared.Series, r.options.From
 	compared := r.history.lastPeriod - project.Period(s.Revisit) + 1
 	if first != nil {
+		if s.Start != nil {
+			first = new(max(*first, *s.Start))
+		}
 		compared = *first
 	}
 	differs := func(p project.Period) {
@@ -109,7 +126,7 @@ func (r *run) firstDifference(ctx context.Context, all *listing, periods []proje
 	d, err := r.readDetails(ctx, nil)
 	for i := range d.gone {
 		o := &d.gone[i]
-		if p, err := s.By.Parse(o.Period); err == nil && p >= compared {
+		if p, err := s.By.Parse(o.Period); err == nil && p >= compared && s.Includes(p) {
 			differs(p)
 			r.result.Removed.add(o.Name)
 		} else {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/warehouse/load"
 )
@@ -132,6 +133,49 @@ func TestTimeSeriesBounds(t *testing.T) {
 		}
 		h.Change("by: hour, start: 2026-11-01T23, end: 2026-11-02T01", "by: day")
 		h.Fails("table events: column _period is declared date in warehouse/events.yaml:7, and was timestamp for load 2")
+	})
+}
+
+// TestTimeSeriesKeepsOtherPeriods replaces no rows of periods that the bounds leave out, although they were loaded before.
+func TestTimeSeriesKeepsOtherPeriods(t *testing.T) {
+	t.Parallel()
+	onAll(t, seriesYAML, func(h *harness) {
+		for _, day := range []string{"1", "2", "3", "4", "5"} {
+			h.File("in/2026-11-0"+day+".jsonl", `{"id":`+day+`}`)
+		}
+		h.Load("5 5 0 0")
+		h.Change("{by: day}", "{by: day, start: 2026-11-02, end: 2026-11-03}")
+		h.Load("0 0 0 2")
+		from := func(text string) load.Options {
+			p, _ := project.ByDay.Parse(text)
+			return load.Options{From: &p}
+		}
+		if _, err := h.Run(from("2026-11-04")); failure.Of(err) != failure.Data ||
+			!strings.Contains(err.Error(), "period 2026-11-04 is after 2026-11-03, the last one that is loaded: change `end` in warehouse/events.yaml:7, or name an earlier period") {
+			h.Errorf("from a period after the last one: %v", err)
+		}
+		if r := h.LoadWith(from("2026-11-01"), "2 2 0 0"); r.From != "2026-11-02" {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want("SELECT id, _load FROM events ORDER BY id", "1|1", "2|2", "3|2", "4|1", "5|1")
+
+		// a difference before the last period, and changes of the others
+		h.File("in/2026-11-03.jsonl", `{"id":30}`)
+		h.File("in/2026-11-05.jsonl", `{"id":50}`)
+		h.Remove("in/2026-11-01.jsonl")
+		h.Remove("in/2026-11-04.jsonl")
+		if r := h.Load("1 1 0 1"); r.From != "2026-11-03" || r.Removed.Count != 0 || !slices.Equal(r.Vanished.Names, []string{"2026-11-01.jsonl", "2026-11-04.jsonl"}) {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want("SELECT id, _load FROM events ORDER BY id", "1|1", "2|2", "4|1", "5|1", "30|3")
+
+		// all objects replace the table: what the bounds leave out is named
+		r := h.LoadWith(load.Options{Reload: true}, "2 2 0 0")
+		slices.Sort(r.Removed.Names)
+		if !slices.Equal(r.Removed.Names, []string{"2026-11-01.jsonl", "2026-11-04.jsonl", "2026-11-05.jsonl, of a period that is not loaded any more"}) {
+			h.Errorf("the result is %+v", r)
+		}
+		h.Want("SELECT id, _load FROM events ORDER BY id", "2|4", "30|4")
 	})
 }
 

@@ -32,26 +32,36 @@ func (r *run) prepareTable(ctx context.Context, tx warehouse.Tx) error {
 	return r.refreshView(ctx, tx)
 }
 
-// deletePeriods deletes the rows from the first period on that is replaced, and forgets their objects. Texts of periods are compared in the
-// journal: longer numbers are larger, and no text of another load is cast.
+// deletePeriods deletes the rows of the periods that are replaced, and forgets their objects: from the first one on, up to the end of the series.
 func (r *run) deletePeriods(ctx context.Context, tx warehouse.Tx) error {
-	by := r.declared.Series.By
-	text := by.Text(r.from)
-	value := text
-	if by == project.ByHour {
-		value += ":00:00Z"
+	rows, objects := r.periodBound(r.from, ">")
+	if end := r.declared.Series.End; end != nil {
+		rowsUntil, objectsUntil := r.periodBound(*end, "<")
+		rows, objects = rows+" AND "+rowsUntil, objects+" AND "+objectsUntil
 	}
-	kind := column.Type{Kind: periodKinds[by]}
 	for _, sql := range []string{
-		fmt.Sprintf("DELETE FROM %s WHERE %s >= CAST(%s AS %s)", warehouse.Quote(r.db(), r.declared.Table), warehouse.Quote(r.db(), periodColumn), warehouse.Literal(value), r.db().Type(kind)),
-		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND (length(period) > %d OR length(period) = %d AND period >= %s)",
-			objectsTable, warehouse.Literal(r.declared.Name), len(text), len(text), warehouse.Literal(text)),
+		fmt.Sprintf("DELETE FROM %s WHERE %s", warehouse.Quote(r.db(), r.declared.Table), rows),
+		fmt.Sprintf("DELETE FROM %s WHERE load = %s AND %s", objectsTable, warehouse.Literal(r.declared.Name), objects),
 	} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// periodBound returns conditions on rows of the table and on objects of the journal: their period is beyond p in one direction, or p. Texts of
+// periods are compared in the journal: longer numbers are larger, and no text of another load is cast.
+func (r *run) periodBound(p project.Period, beyond string) (rows, objects string) {
+	by := r.declared.Series.By
+	text := by.Text(p)
+	value := text
+	if by == project.ByHour {
+		value += ":00:00Z"
+	}
+	kind := column.Type{Kind: periodKinds[by]}
+	return fmt.Sprintf("%s %s= CAST(%s AS %s)", warehouse.Quote(r.db(), periodColumn), beyond, warehouse.Literal(value), r.db().Type(kind)),
+		fmt.Sprintf("(length(period) %[1]s %[2]d OR length(period) = %[2]d AND period %[1]s= %[3]s)", beyond, len(text), warehouse.Literal(text))
 }
 
 // replaceTable makes the staging table the load's table.
