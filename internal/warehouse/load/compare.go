@@ -98,7 +98,7 @@ func (r *run) compareObject(o *Object, out *listing) {
 		k.listed = true
 		r.history.known[key] = k
 	}
-	same := isKnown && k.version == o.version()
+	same := isKnown && k.isSame(o)
 	if same {
 		r.result.Known++
 	}
@@ -117,5 +117,5 @@ func (r *run) matching() string {
 // isKnown reports whether an object was loaded, and whether it is as it was then.
 func (r *run) isKnown(o *Object) (loaded, same bool) {
 	k, loaded := r.history.known[nameDigest(o.Name)]
-	return loaded, loaded && k.version == o.version()
+	return loaded, loaded && k.isSame(o)
 }

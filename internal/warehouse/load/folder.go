@@ -96,7 +96,7 @@ func (f *Folder) fault(name string, info fs.FileInfo) error {
 }
 
 func fileObject(name string, info fs.FileInfo) Object {
-	return Object{Name: name, Size: info.Size(), Modified: info.ModTime().UTC().Truncate(time.Microsecond)}
+	return Object{Name: name, Size: info.Size(), Modified: info.ModTime().UTC().Truncate(time.Microsecond), Changed: changeTime(info)}
 }
 
 func (f *Folder) path(name string) string { return filepath.Join(f.folder, filepath.FromSlash(name)) }

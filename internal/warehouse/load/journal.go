@@ -38,6 +38,7 @@ var objectsColumns = []column.Field{
 	field("load", column.String), field("object", column.String), field("size", column.BigInt), field("modified", column.Timestamp),
 	field("etag", column.String), field("digest", column.String), field("period", column.String),
 	field("row_count", column.BigInt), field("rejected", column.BigInt), field("load_number", column.BigInt),
+	field("changed", column.BigInt), // in microseconds since 1970; null or 0: unknown
 }
 
 var rejectedColumns = []column.Field{
@@ -118,7 +119,13 @@ type history struct {
 // known is an object that is loaded.
 type known struct {
 	version uint64
+	changed int64
 	listed  bool // it was found again
+}
+
+// isSame reports whether an object is as it was loaded.
+func (k *known) isSame(o *Object) bool {
+	return k.version == o.version() && sameChange(k.changed, o.Changed)
 }
 
 // readHistory reads what is known of a load and its table.
@@ -166,11 +173,15 @@ func checkProject(ctx context.Context, r warehouse.Reader, project string) error
 
 // readKnown reads what is needed of all objects.
 func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.Load) error {
-	sql := fmt.Sprintf("SELECT object, size, modified, etag, period FROM %s WHERE load = %s", objectsTable, warehouse.Literal(l.Name))
+	changed, err := changedColumn(ctx, r, objectsTable)
+	if err != nil {
+		return err
+	}
+	sql := fmt.Sprintf("SELECT object, size, modified, etag, period, %s FROM %s WHERE load = %s", changed, objectsTable, warehouse.Literal(l.Name))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			version := version(rows[1].Ints[i], rows[2].Ints[i], rows[3].Text(i))
-			h.known[column.Sum128(rows[0].Text(i))] = known{version: version}
+			h.known[column.Sum128(rows[0].Text(i))] = known{version: version, changed: rows[5].Ints[i]}
 			if l.Series == nil {
 				continue
 			}
@@ -180,6 +191,15 @@ func (h *history) readKnown(ctx context.Context, r warehouse.Reader, l *project.
 		}
 		return nil
 	})
+}
+
+// changedColumn selects the time of the last change from a table of the journal: an earlier version has not recorded it.
+func changedColumn(ctx context.Context, r warehouse.Reader, table string) (string, error) {
+	t, _, err := r.Table(ctx, table)
+	if err == nil && t.Column("changed") == nil {
+		return "CAST(0 AS BIGINT)", nil
+	}
+	return "coalesce(changed, 0)", err
 }
 
 func nameDigest(name string) column.Digest { return column.Sum128([]byte(name)) }
@@ -219,11 +239,17 @@ func (h *history) add(one *record, load, table string) {
 
 // eachObject calls each with the objects of a load in a table of the journal.
 func eachObject(ctx context.Context, r warehouse.Reader, table, load string, each func(*object) error) error {
-	sql := fmt.Sprintf("SELECT object, size, modified, etag, digest, period, row_count, rejected, load_number FROM %s WHERE load = %s", table, warehouse.Literal(load))
+	changed, err := changedColumn(ctx, r, table)
+	if err != nil {
+		return err
+	}
+	sql := fmt.Sprintf("SELECT object, size, modified, etag, digest, period, row_count, rejected, load_number, %s FROM %s WHERE load = %s", changed, table, warehouse.Literal(load))
 	return r.Query(ctx, sql, func(_ []warehouse.Column, rows []column.Vector) error {
 		for i := range rows[0].Len() {
 			o := object{
-				Object: Object{Name: string(rows[0].Text(i)), Size: rows[1].Ints[i], Modified: time.UnixMicro(rows[2].Ints[i]).UTC(), ETag: string(rows[3].Text(i))},
+				Object: Object{
+					Name: string(rows[0].Text(i)), Size: rows[1].Ints[i], Modified: time.UnixMicro(rows[2].Ints[i]).UTC(), ETag: string(rows[3].Text(i)), Changed: rows[9].Ints[i],
+				},
 				Digest: string(rows[4].Text(i)), Period: string(rows[5].Text(i)), Rows: rows[6].Ints[i], Rejected: rows[7].Ints[i], Number: rows[8].Ints[i],
 			}
 			if err := each(&o); err != nil {
@@ -238,7 +264,7 @@ func eachObject(ctx context.Context, r warehouse.Reader, table, load string, eac
 func appendObjects(ctx context.Context, tx warehouse.Tx, table, load string, list []object) error {
 	_, err := tx.Append(ctx, table, objectsColumns, inBatches(objectsColumns, slices.Values(list), func(v []column.Vector, o object) {
 		setTexts(v, map[int]string{0: load, 1: o.Name, 4: o.ETag, 5: o.Digest, 6: o.Period})
-		for i, n := range map[int]int64{2: o.Size, 3: o.Modified.UnixMicro(), 7: o.Rows, 8: o.Rejected, 9: o.Number} {
+		for i, n := range map[int]int64{2: o.Size, 3: o.Modified.UnixMicro(), 7: o.Rows, 8: o.Rejected, 9: o.Number, 10: o.Changed} {
 			v[i].AppendInt(n)
 		}
 	}))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,6 +92,85 @@ func TestChangedObjects(t *testing.T) {
 		h.LoadWith(load.Options{Reload: true}, "3 3 0 0")
 		h.Want("SELECT id, _object, _load FROM events ORDER BY id", "10|a.json|2", "3|c.json|2", "8|b.json|2")
 		h.Load("0 0 0 3")
+	})
+}
+
+// rewrite gives an object other content of the same size, and its modification time.
+func (h *harness) rewrite(name, from, to string) {
+	h.Helper()
+	path := filepath.Join(h.Dir, name)
+	info, err := os.Stat(path)
+	if err != nil {
+		h.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o600)
+	}
+	if err == nil {
+		err = os.Chtimes(path, info.ModTime(), info.ModTime())
+	}
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+const changedSQL = "SELECT object, changed FROM bursar_load_objects ORDER BY object"
+
+// TestRewrittenObjects notices an object of the same size and modification time, and one of which only the properties have changed.
+func TestRewrittenObjects(t *testing.T) {
+	t.Parallel()
+	series := strings.Replace(strings.Replace(seriesYAML, "jsonl", "json", 1), "int", "string", 1)
+	for name, yaml := range map[string]string{"manifest": manifestYAML, "bulk": strings.Replace(manifestYAML, "manifest", "bulk", 1), "timeseries": series} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEach(t, yaml, func(h *harness) {
+				h.File("in/2026-11-01.json", `{"id":"1"}`)
+				h.File("in/2026-11-02.json", `{"id":"2"}`)
+				h.Load("2 2 0 0")
+				before := h.Rows(changedSQL)
+				for _, file := range []string{"01", "02"} {
+					if err := os.Chmod(filepath.Join(h.Dir, "in/2026-11-"+file+".json"), 0o644); err != nil {
+						h.Fatal(err)
+					}
+				}
+				if name != "bulk" { // which loads everything again
+					if r := h.Load("0 0 0 2"); r.Changed.Count != 0 || slices.Equal(h.Rows(changedSQL), before) {
+						h.Errorf("only the properties have changed: %+v", r)
+					}
+					before = h.Rows(changedSQL)
+					h.Load("0 0 0 2")
+					h.Want(changedSQL, before...)
+				}
+				h.rewrite("in/2026-11-01.json", "1", "5")
+				h.rewrite("in/2026-11-02.json", "2", "6")
+				r := h.Load(map[string]string{"manifest": "0 0 0 0", "bulk": "2 2 0 0", "timeseries": "1 1 0 0"}[name])
+				if changed := map[string]int64{"manifest": 2, "timeseries": 1}[name]; r.Changed.Count != changed {
+					h.Errorf("the result is %+v", r)
+				}
+				h.Want("SELECT id FROM events ORDER BY id", map[string][]string{"manifest": {"1", "2"}, "bulk": {"5", "6"}, "timeseries": {"1", "6"}}[name]...)
+			})
+		})
+	}
+}
+
+// TestJournalWithoutChangeTimes continues a journal of an earlier version: what it knows is as it was loaded.
+func TestJournalWithoutChangeTimes(t *testing.T) {
+	t.Parallel()
+	onEach(t, seriesYAML, func(h *harness) {
+		h.File("in/2026-11-01.jsonl", `{"id":1}`)
+		h.File("in/2026-11-02.jsonl", `{"id":2}`)
+		h.Load("2 2 0 0")
+		h.Exec("ALTER TABLE bursar_load_objects DROP COLUMN changed", "ALTER TABLE bursar_load_staged DROP COLUMN changed")
+		if r := h.Load("0 0 0 2"); r.Changed.Count != 0 {
+			h.Errorf("the result is %+v", r)
+		}
+		h.File("in/2026-11-03.jsonl", `{"id":3}`)
+		h.Load("1 1 0 2")
+		h.Load("0 0 0 3")
+		h.Want("SELECT object, coalesce(changed, 0) > 0 FROM bursar_load_objects ORDER BY 1", "2026-11-01.jsonl|false", "2026-11-02.jsonl|false", "2026-11-03.jsonl|true")
+		h.rewrite("in/2026-11-03.jsonl", "3", "4")
+		h.Load("1 1 0 2")
 	})
 }
 

@@ -184,7 +184,7 @@ func (r *run) continueStaged() {
 	same := now.isSameWork(open) && len(r.todo) > 0
 	for i := range r.staged {
 		o, found := listed[r.staged[i].Name]
-		same = same && found && o.version() == r.staged[i].version()
+		same = same && found && o.isAsListed(&r.staged[i].Object)
 	}
 	if !same {
 		r.staged = nil

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -63,12 +64,19 @@ func (r *run) planSeries(ctx context.Context, all *listing) error {
 		return failure.Wrap(failure.Data, fmt.Errorf("period %s is after %s, the last one that is loaded: change `end` in %s, or name an earlier period",
 			s.By.Text(*p), s.By.Text(*s.End), r.at("timeseries.end")))
 	}
+	if err := r.compareTouched(ctx); err != nil {
+		return err
+	}
 	first, err := r.firstDifference(ctx, all, periods)
 	if err != nil {
 		return err
 	}
 	if first != nil {
 		r.mode, r.from, r.result.From = replaceFrom, *first, s.By.Text(*first)
+		r.touched = slices.DeleteFunc(r.touched, func(o object) bool { // they are loaded again
+			p, err := periodOf(s.By, o.Name)
+			return err == nil && p >= *first
+		})
 	}
 	for i := range all.objects {
 		o := &all.objects[i]
@@ -80,6 +88,40 @@ func (r *run) planSeries(ctx context.Context, all *listing) error {
 			r.result.Known++
 		}
 	}
+	return nil
+}
+
+// compareTouched reads the objects of which only the time of the last change is another one: properties of the file may have changed, or its
+// content by someone who has set the time of the modification back. With the same content they are as they were loaded.
+func (r *run) compareTouched(ctx context.Context) error {
+	var suspects []Object
+	for i := range r.all {
+		o := &r.all[i]
+		if k, loaded := r.history.known[nameDigest(o.Name)]; loaded && !k.isSame(o) && k.version == o.version() {
+			suspects = append(suspects, *o)
+		}
+	}
+	if len(suspects) == 0 {
+		return nil
+	}
+	d, err := r.readDetails(ctx, suspects)
+	for i := 0; i < len(suspects) && err == nil; i++ {
+		err = r.noteTouched(ctx, &suspects[i], d.found[suspects[i].Name])
+	}
+	return err
+}
+
+func (r *run) noteTouched(ctx context.Context, o *Object, before object) error {
+	same, err := r.hasContent(ctx, o, &before)
+	if err != nil || !same {
+		return err
+	}
+	before.Object = *o
+	r.touched = append(r.touched, before)
+	key := nameDigest(o.Name)
+	k := r.history.known[key]
+	k.changed = o.Changed
+	r.history.known[key] = k
 	return nil
 }
 

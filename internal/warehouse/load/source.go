@@ -20,6 +20,7 @@ type Object struct {
 	Name     string
 	Size     int64
 	Modified time.Time // in microseconds
+	Changed  int64     // when a file or its properties were changed last, in microseconds since 1970; 0: unknown
 	ETag     string    // of its content; empty for a file
 	Fault    error     // why it cannot be loaded; nil if it can
 }
@@ -75,10 +76,17 @@ func (o *Object) isUnfinished() bool {
 	return o.Size == 0 && (strings.HasSuffix(o.Name, ".gz") || strings.HasSuffix(o.Name, ".zst"))
 }
 
-// version is a short form of what a listing says about an object's content.
+// version is a short form of what a listing says about an object's content, without the time of the last change: properties of a file change, too.
 func (o *Object) version() uint64 {
 	return version(o.Size, o.Modified.UnixMicro(), []byte(o.ETag))
 }
+
+// isAsListed reports whether two listings are of the same content. One that an earlier version has recorded lacks the time of the last change.
+func (o *Object) isAsListed(before *Object) bool {
+	return o.version() == before.version() && sameChange(o.Changed, before.Changed)
+}
+
+func sameChange(a, b int64) bool { return a == b || a == 0 || b == 0 }
 
 func version(size, modified int64, tag []byte) uint64 {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 64), uint64(size))
