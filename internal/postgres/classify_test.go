@@ -55,6 +55,10 @@ func TestClasses(t *testing.T) {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
+	policy := Classify(&pgconn.PgError{Code: "42501", Message: `new row violates row-level security policy "small" for table "m"`})
+	if text := policy.Error(); failure.Of(policy) != failure.Data || strings.Contains(text, "OWNER TO") || !strings.Contains(text, `somebody has made the policy "small" on table "m": drop it`) {
+		t.Errorf("a policy that refuses rows: %v", policy)
+	}
 	lost := &pgconn.PgError{Severity: "ERROR", Code: "55000", Message: "lost connection to parallel worker", File: "parallel.c"}
 	if err := Classify(lost); failure.Of(err) != failure.Transient || !repeatable(lost) || failure.Of(Classify(&pgconn.PgError{Code: "55000", File: "sequence.c"})) != failure.Bug {
 		t.Errorf("a lost parallel worker: %v", err)

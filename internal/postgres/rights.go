@@ -158,8 +158,30 @@ func (r *Report) changeOwner() string {
 // denied is the message of 42501; the fields of the error do not name what is denied. Servers that do not write English get general advice.
 var denied = regexp.MustCompile(`^(?:permission denied for (table|schema|database)|must be owner of (table|relation)) "?(.*?)"?$`)
 
+// refusedRows is the message of 42501 about a policy.
+var refusedRows = regexp.MustCompile(`row-level security policy (?:"(.*?)" )?for table "(.*?)"$`)
+
+// policyStep returns the next step for rows that a policy refuses: no right and no ownership of the table lets them pass.
+func policyStep(policy, name string, at place) string {
+	user, which, table := "the user in the connection URL", "the policy", quoted(name)
+	if at.user != "" {
+		user = quoted(at.user)
+	}
+	if policy != "" {
+		which = "the policy " + quoted(policy)
+	}
+	if at.schema != "" {
+		table = quoted(at.schema, name)
+	}
+	return fmt.Sprintf("somebody has made %s on table %s: drop it, or end it for %s as the owner: ALTER TABLE %s NO FORCE ROW LEVEL SECURITY",
+		which, table, user, table)
+}
+
 // deniedStep returns the next step for a right that the server found to be missing.
 func deniedStep(err *pgconn.PgError, at place) string {
+	if rows := refusedRows.FindStringSubmatch(err.Message); rows != nil {
+		return policyStep(rows[1], rows[2], at)
+	}
 	found := denied.FindStringSubmatch(err.Message)
 	if found == nil {
 		return "make the user the owner of the schema and of all its tables, and GRANT it CONNECT on the database"

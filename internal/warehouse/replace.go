@@ -1,4 +1,5 @@
-// Replacing the rows of a table, for databases in which views and rights belong to a table and not to its name.
+// Replacing the rows of a table, for databases in which views and rights belong to a table and not to its name. Errors about a table that has
+// other rows than it was given.
 
 package warehouse
 
@@ -21,6 +22,19 @@ type KeptRowsError struct {
 
 func (e *KeptRowsError) Error() string {
 	return fmt.Sprintf("replace the rows of table %s: it has %d of %d rows then: a trigger, a rule or a policy of the table keeps or leaves out rows; drop it",
+		e.Table, e.Got, e.Want)
+}
+
+// LeftOutRowsError reports that a table has taken fewer or more rows than were inserted (rule 4).
+type LeftOutRowsError struct {
+	failure.Unbalanced
+
+	Table     string
+	Got, Want int64
+}
+
+func (e *LeftOutRowsError) Error() string {
+	return fmt.Sprintf("append to table %s: %d of %d rows were inserted: a trigger, a rule or a policy that somebody has made on the table leaves out rows; drop it",
 		e.Table, e.Got, e.Want)
 }
 

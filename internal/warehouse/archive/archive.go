@@ -7,6 +7,7 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -61,6 +62,7 @@ type Table struct {
 	Totals   []Total
 	Declared *project.Archive // nil: nothing more is archived
 	Update   string           // the command that gives the table the columns that are declared
+	Again    string           // what fills the table again without its archive: the command, and from what
 }
 
 // Total is a control total: the sum of a column, by group if By is set.
@@ -122,6 +124,18 @@ type UnbalancedError struct {
 
 func (e *UnbalancedError) Error() string {
 	return fmt.Sprintf("control totals do not balance: %s, %s of table %s: %s", e.Period, e.What, e.Table, e.Want.difference(e.Got))
+}
+
+// withNext adds the next step to the error about a part whose rows do not come back.
+func (t *Table) withNext(err error) error {
+	switch {
+	case failure.Of(err).Retryable():
+	case object.IsDamage(err):
+		return fmt.Errorf("%w; put the object back from a copy, or give its rows up: %s", err, t.Again)
+	case errors.As(err, new(*UnbalancedError)):
+		return fmt.Errorf("%w; if somebody has made a trigger, a rule or a policy on the table, drop it; else %s", err, t.Again)
+	}
+	return err
 }
 
 // workspace makes a folder for the files of one move.

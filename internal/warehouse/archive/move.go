@@ -42,7 +42,7 @@ func (a *Archiver) Do(ctx context.Context, t Table, m Move) (out Moved, err erro
 		part, err = s.changeTier(ctx, m)
 	}
 	if err != nil {
-		return out, fmt.Errorf("move %s of %s from %s to %s: %w", m.Period, t.Name, m.From, m.To, err)
+		return out, fmt.Errorf("move %s of %s from %s to %s: %w", m.Period, t.Name, m.From, m.To, t.withNext(err))
 	}
 	out.Move = m
 	if out.Rows = 0; part != nil {

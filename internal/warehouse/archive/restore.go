@@ -123,7 +123,7 @@ func (a *Archiver) restore(ctx context.Context, db warehouse.Database, tx wareho
 	s := step{Archiver: a, db: db, dir: dir}
 	for i := range parts {
 		if err := s.returnPart(ctx, tx, t, &parts[i]); err != nil {
-			return 0, fmt.Errorf("restore part %d of %s: %w", parts[i].Number, parts[i].Period, err)
+			return 0, fmt.Errorf("restore part %d of %s: %w", parts[i].Number, parts[i].Period, t.withNext(err))
 		}
 		rows += parts[i].Rows
 	}

@@ -20,7 +20,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	list := warehouse.QuoteAll(t.db, columns)
 	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s", quoted(table), list, from))
 	if err == nil && inserted != n {
-		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, inserted, n)
+		err = &warehouse.LeftOutRowsError{Table: table, Got: inserted, Want: n}
 	}
 	return inserted, err
 }

@@ -4,12 +4,10 @@ package load
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
 
 	"bursar/internal/column"
-	objects "bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
@@ -19,6 +17,7 @@ import (
 func ArchiveTable(l *project.Load) archive.Table {
 	t := archive.Table{
 		Name: l.Table, Columns: tableColumns(l), Order: []string{loadColumn, objectColumn, lineColumn}, Declared: l.Archive, Update: "bursar load " + l.Name,
+		Again: "`bursar load " + l.Name + " --reload` fills the table from all objects",
 	}
 	if l.Series != nil {
 		t.Source = periodColumn
@@ -57,11 +56,7 @@ func (r *run) restoreBefore(ctx context.Context, tx warehouse.Tx) error {
 	if s.End != nil {
 		last = periodValue(s.By, *s.End)
 	}
-	err := r.l.config.Archive.RestoreBefore(ctx, r.db(), tx, ArchiveTable(r.declared), periodValue(s.By, r.from), last)
-	if objects.IsDamage(err) {
-		err = fmt.Errorf("%w; `bursar load %s --reload` fills the table from all objects", err, r.declared.Name)
-	}
-	return err
+	return r.l.config.Archive.RestoreBefore(ctx, r.db(), tx, ArchiveTable(r.declared), periodValue(s.By, r.from), last)
 }
 
 // remakeTable makes the table from the beginning, so that its archive is empty. Its view is dropped before if the columns change.

@@ -158,7 +158,7 @@ func (r *run) moveRows(ctx context.Context, tx warehouse.Tx, rows int64) error {
 	n, err := tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s",
 		warehouse.Quote(r.db(), r.declared.Table), list, list, warehouse.Quote(r.db(), r.stagingTable())))
 	if err == nil && n != rows {
-		err = fmt.Errorf("bug: %d of %d staged rows were inserted into %s", n, rows, r.declared.Table)
+		err = &warehouse.LeftOutRowsError{Table: r.declared.Table, Got: n, Want: rows}
 	}
 	if err != nil {
 		return err

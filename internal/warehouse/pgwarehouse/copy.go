@@ -45,7 +45,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	case err != nil:
 		return 0, t.classify(err)
 	case tag.RowsAffected() != source.rows:
-		return 0, fmt.Errorf("append to table %s: %d of %d rows were inserted", table, tag.RowsAffected(), source.rows)
+		return 0, &warehouse.LeftOutRowsError{Table: table, Got: tag.RowsAffected(), Want: source.rows}
 	}
 	return source.rows, nil
 }

@@ -93,6 +93,39 @@ func TestReplaceKeeps(t *testing.T) {
 	}
 }
 
+// TestAppendBesideTriggers appends to tables on which others have made a trigger or a policy: the error says so, and nothing is changed.
+func TestAppendBesideTriggers(t *testing.T) {
+	t.Parallel()
+	location := postgrestest.URL(t)
+	db, err := pgwarehouse.Open(t.Context(), postgres.Config{URL: location, Connections: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	number := []column.Field{{Name: "n", Type: column.Type{Kind: column.BigInt}}}
+	err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error { return tx.Create(ctx, "t", number) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	postgrestest.ExecIn(t, location, "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+		"CREATE TRIGGER f BEFORE INSERT ON warehouse.t FOR EACH ROW WHEN (NEW.n > 2) EXECUTE FUNCTION nothing()")
+	err = db.Write(t.Context(), func(ctx context.Context, tx warehouse.Tx) error {
+		rows := column.NewVector(number[0].Type, 3)
+		for n := range int64(3) {
+			rows.AppendInt(n + 1)
+		}
+		_, err := tx.Append(ctx, "t", number, func(yield func([]column.Vector, error) bool) { yield([]column.Vector{rows}, nil) })
+		return err
+	})
+	var left *warehouse.LeftOutRowsError
+	if !errors.As(err, &left) || failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "2 of 3 rows were inserted: a trigger, a rule or a policy") {
+		t.Errorf("beside a trigger: %v", err)
+	}
+	if n := postgrestest.Number(t, location, "SELECT count(*)::bigint FROM warehouse.t"); n != 0 {
+		t.Errorf("the table has %d rows", n)
+	}
+}
+
 // TestReplaceBesideTriggers replaces the rows of tables that others have given triggers or rules, which keep rows or leave out some: the error
 // counts the rows, and nothing is changed.
 func TestReplaceBesideTriggers(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event"
 	"bursar/internal/failure"
-	"bursar/internal/object"
 	"bursar/internal/project"
 	"bursar/internal/warehouse"
 	"bursar/internal/warehouse/archive"
@@ -30,6 +29,7 @@ func (p *Publisher) archived(s *project.Stream) archived {
 		Name: project.EventsTable(s.Name), Columns: eventColumns(s), Order: []string{BatchColumn, event.FileColumn, event.RowColumn}, Source: BatchColumn,
 		Declared: s.Archive, Update: "bursar publish",
 	}
+	t.Again = fmt.Sprintf("`bursar publish --again %s` makes the table from the events", t.Name)
 	for i := range s.Totals {
 		if total := &s.Totals[i]; total.Where == "" { // other conditions are in the SQL of another database
 			t.Totals = append(t.Totals, archive.Total{Name: total.Name, Sum: total.Sum, By: total.By})
@@ -106,8 +106,5 @@ func (a *archived) hasOther(db warehouse.Database, stored *warehouse.Table) bool
 // restore brings back the rows of batches.
 func (a *archived) restore(ctx context.Context, db warehouse.Database, tx warehouse.Tx, batches []uint64) error {
 	_, err := a.RestoreSource(ctx, db, tx, a.table, batches)
-	if object.IsDamage(err) {
-		err = fmt.Errorf("%w; `bursar publish --again %s` makes the table from the events", err, a.table.Name)
-	}
 	return err
 }

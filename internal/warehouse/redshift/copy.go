@@ -27,7 +27,7 @@ func (t *tx) Append(ctx context.Context, table string, columns []column.Field, r
 	}
 	inserted, err := t.Exec(ctx, fmt.Sprintf("INSERT INTO %s (%s) SELECT %[2]s FROM %[3]s", t.quoted(table), warehouse.QuoteAll(t.db, columns), from))
 	if err == nil && inserted != n {
-		err = fmt.Errorf("append to table %s: %d of %d rows were inserted", table, inserted, n)
+		err = &warehouse.LeftOutRowsError{Table: table, Got: inserted, Want: n}
 	}
 	if err != nil {
 		return 0, err
