@@ -139,7 +139,11 @@ func (c *cli) verifyLoads(ctx context.Context, a *app.App, names []string) error
 	err := errors.Join(errs...)
 	printErr := c.result(map[string]any{"loads": list, "ok": err == nil && len(differ) == 0}, func(w io.Writer) {
 		for i := range list {
-			fmt.Fprintf(w, "%s %s\n", checkMark(list[i].OK), printable(describeVerifiedLoad(&list[i])))
+			mark := noValue
+			if list[i].Loaded {
+				mark = checkMark(list[i].OK)
+			}
+			fmt.Fprintf(w, "%s %s\n", mark, printable(describeVerifiedLoad(&list[i])))
 		}
 	})
 	if len(differ) > 0 {
@@ -150,6 +154,9 @@ func (c *cli) verifyLoads(ctx context.Context, a *app.App, names []string) error
 }
 
 func describeVerifiedLoad(v *load.Verified) string {
+	if !v.Loaded {
+		return fmt.Sprintf("%s: nothing was loaded into table %s yet", v.Load, v.Table)
+	}
 	text := fmt.Sprintf("%s: table %s has %s of %s", v.Load, v.Table, plural(v.Found, "row", "rows"), plural(v.Objects, "object", "objects"))
 	switch {
 	case v.OK:

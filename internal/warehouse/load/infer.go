@@ -57,7 +57,7 @@ func Infer(ctx context.Context, s Source, from, name, scratch string) (yaml stri
 	if err != nil {
 		return "", err
 	}
-	if yaml, err = infer.Load(sample); err != nil && sample.Format != project.JSONObjects {
+	if yaml, err = infer.Load(sample); err != nil && (sample.Format != project.JSONObjects || total == 1) {
 		err = fmt.Errorf("%w; replace or remove it, or name a prefix that leaves it out", objectError(objects[0].Name, err))
 	}
 	return yaml, err
@@ -136,6 +136,7 @@ func sampleJSON(ctx context.Context, s Source, objects []Object, scratch string,
 	sample.Path = file.Name()
 	w := bufio.NewWriter(file)
 	sample.Whole = len(objects) == sample.Total
+	var cut error // of the first object that ends too early
 	for i := range objects {
 		err = readObject(ctx, s, objects[i], func(in io.Reader) error {
 			whole, err := copyLines(w, lines(in, array), sampledRows/len(objects), sampledBytes/len(objects))
@@ -145,12 +146,19 @@ func sampleJSON(ctx context.Context, s Source, objects []Object, scratch string,
 		if errors.Is(err, ErrGone) || errors.Is(err, ErrReplaced) {
 			continue
 		}
+		if errors.Is(err, io.ErrUnexpectedEOF) { // the sample has its whole lines
+			cut, err, sample.Whole = cmp.Or(cut, err), nil, false
+		}
 		if err != nil {
 			return errors.Join(err, file.Close())
 		}
 		sample.Objects++
 	}
-	return errors.Join(w.Flush(), file.Close())
+	err = w.Flush()
+	if at, _ := file.Seek(0, io.SeekCurrent); err == nil && at == 0 { // nothing was written
+		err = cut
+	}
+	return errors.Join(err, file.Close())
 }
 
 func lines(in io.Reader, array string) io.Reader {
@@ -166,6 +174,8 @@ func copyLines(to *bufio.Writer, from io.Reader, rows, size int) (whole bool, er
 	for {
 		line, err := in.ReadSlice('\n')
 		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return false, fmt.Errorf("it ends too early; replace or remove it, or name a prefix that leaves it out: %w", err)
 		case errors.Is(err, bufio.ErrBufferFull): // a row that is too long for a sample
 			return false, nil
 		case len(line) > 0 && (rows < 0 || size <= 0):
@@ -178,7 +188,7 @@ func copyLines(to *bufio.Writer, from io.Reader, rows, size int) (whole bool, er
 				_ = to.WriteByte('\n')
 			}
 		}
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) { // a damaged object is reported when it is loaded
+		if errors.Is(err, io.EOF) {
 			return true, nil
 		}
 		if err != nil {

@@ -125,6 +125,42 @@ func (h *harness) Parquet(name string, rows int) {
 	}
 }
 
+// TestInferOfCut names an object that ends too early, unless others, or its beginning, have rows.
+func TestInferOfCut(t *testing.T) {
+	t.Parallel()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for range 20_000 {
+		fmt.Fprintf(w, "{\"id\":%q}\n", rand.Text())
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	infer := func(t *testing.T, objects map[string][]byte) (string, error) {
+		t.Helper()
+		dir := t.TempDir()
+		for name, content := range objects {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return load.Infer(t.Context(), load.NewFolder(dir), "in/", "", t.TempDir())
+	}
+	begin, half := packed.Bytes()[:40], packed.Bytes()[:packed.Len()/2]
+	_, err := infer(t, map[string][]byte{"a.json.gz": begin})
+	if failure.Of(err) != failure.Data || !strings.Contains(fmt.Sprint(err), "infer load of in/: object a.json.gz: it ends too early; replace or remove it") {
+		t.Errorf("only an object that is cut: %v", err)
+	}
+	for name, objects := range map[string]map[string][]byte{"beside another": {"a.json.gz": begin, "b.json": []byte("{\"id\":1}\n")}, "with rows": {"a.json.gz": half}} {
+		if yaml, err := infer(t, objects); err != nil || !strings.Contains(yaml, "  id: {type: ") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := infer(t, map[string][]byte{"a.json": []byte("{\"id\":")}); !strings.Contains(fmt.Sprint(err), "object a.json: ") {
+		t.Errorf("an object of text that is cut: %v", err)
+	}
+}
+
 // TestInferOfDamaged names an object that is not compressed as its name says, or whose bytes were changed.
 func TestInferOfDamaged(t *testing.T) {
 	t.Parallel()

@@ -16,10 +16,11 @@ import (
 type Verified struct {
 	Load    string `json:"load"`
 	Table   string `json:"table"`
-	Objects int64  `json:"objects"` // of the journal
+	Objects int64  `json:"objects"` // of the journal, a renamed one once
 	Rows    int64  `json:"rows"`    // of these objects, those that are archived included
 	Found   int64  `json:"found"`   // rows in the table and its archive
 	Differ  Names  `json:"differ"`  // objects of which the table has more or fewer rows; none are named while periods are archived
+	Loaded  bool   `json:"loaded"`  // a load was completed
 	OK      bool   `json:"ok"`
 }
 
@@ -32,7 +33,7 @@ func (l *Loader) Verify(ctx context.Context, declared *project.Load) (Verified, 
 	if err == nil {
 		_, err = r.checkTable()
 	}
-	if err == nil && r.history.Last != nil {
+	if v.out.Loaded = r.history.Last != nil; err == nil && v.out.Loaded {
 		err = r.db().Read(ctx, v.compare)
 	}
 	v.out.Differ.Names = orEmpty(v.out.Differ.Names)
@@ -50,11 +51,11 @@ func (v *verification) compare(ctx context.Context, reader warehouse.Reader) err
 	v.out.Differ = Names{}
 	table := warehouse.Quote(v.db(), v.declared.Table)
 	journal := fmt.Sprintf("%s WHERE load = %s", objectsTable, warehouse.Literal(v.declared.Name))
-	sums, err := numbers(ctx, reader, fmt.Sprintf("SELECT count(*), CAST(coalesce(sum(row_count), 0) AS BIGINT), (SELECT count(*) FROM %s) FROM %s", table, journal))
+	sums, err := numbers(ctx, reader, fmt.Sprintf(sumsSQL, journal, table))
 	if err != nil {
 		return err
 	}
-	v.out.Objects, v.out.Rows, v.out.Found = sums[0], sums[1], sums[2]
+	v.out.Objects, v.out.Rows, v.out.Found = sums[0]-sums[1], sums[2], sums[3]
 	parts, err := archive.Parts(ctx, reader, v.declared.Table)
 	for i := range parts {
 		v.out.Found += parts[i].Rows
@@ -64,6 +65,12 @@ func (v *verification) compare(ctx context.Context, reader warehouse.Reader) err
 	}
 	return v.compareObjects(ctx, reader, table, journal)
 }
+
+// sumsSQL counts objects, those of them that are another one under a new name, and rows.
+const sumsSQL = `WITH j AS (SELECT load_number, size, CASE WHEN digest <> '' THEN digest ELSE etag END AS content, row_count, row_count + rejected AS n_read FROM %s)
+SELECT (SELECT count(*) FROM j), (SELECT count(*) FROM j WHERE n_read = 0 AND content <> '' AND EXISTS (SELECT 1 FROM j AS f
+WHERE f.n_read > 0 AND f.load_number = j.load_number AND f.size = j.size AND f.content = j.content)),
+(SELECT CAST(coalesce(sum(row_count), 0) AS BIGINT) FROM j), (SELECT count(*) FROM %s)`
 
 const differSQL = `SELECT coalesce(j.object, t.object, 'no object'), coalesce(j.n, 0), coalesce(t.n, 0)
 FROM (SELECT object, row_count AS n FROM %s) AS j FULL JOIN (SELECT %s AS object, count(*) AS n FROM %s GROUP BY 1) AS t ON j.object = t.object

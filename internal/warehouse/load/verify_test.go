@@ -13,7 +13,7 @@ import (
 func TestVerify(t *testing.T) {
 	t.Parallel()
 	onAll(t, manifestYAML, func(h *harness) {
-		if v := h.Verify(); !v.OK || v.Objects+v.Rows+v.Found != 0 {
+		if v := h.Verify(); !v.OK || v.Loaded || v.Objects+v.Rows+v.Found != 0 {
 			h.Errorf("before the first load: %+v", v)
 		}
 		h.File("in/a.json", `{"id":"1"}`, `{"id":"2"}`)
@@ -34,6 +34,12 @@ func TestVerify(t *testing.T) {
 				h.Errorf("%s: %+v", c.sql, v)
 			}
 			h.LoadWith(load.Options{Reload: true}, "3 3 0 0")
+		}
+		h.Remove("in/b.json")
+		h.File("in/c.json", `{"id":"3"}`)
+		h.Load("0 0 0 3")
+		if v := h.Verify(); !v.OK || !v.Loaded || v.Objects != 3 || v.Rows != 3 {
+			h.Errorf("with a renamed object: %+v", v)
 		}
 		h.Exec("ALTER TABLE events RENAME COLUMN amount TO sum")
 		if _, err := load.New(h.Config).Verify(h.Context(), h.Declared()); failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "column amount") {
