@@ -170,6 +170,9 @@ func describeVerified(v *publish.Verified) string {
 	if v.OK {
 		return fmt.Sprintf("%s: %s as published", v.Table, plural(v.Rows, "row", "rows"))
 	}
+	if v.Miscounted != 0 {
+		return fmt.Sprintf("%s: bursar_tables says that it has %s, and it has %s", v.Table, plural(v.Rows+v.Miscounted, "row", "rows"), formatCount(v.Rows))
+	}
 	if v.Days > 0 {
 		return fmt.Sprintf("%s: bursar_days counts its events wrongly in %s", v.Table, plural(v.Days, "row", "rows"))
 	}

@@ -14,7 +14,7 @@ import (
 	"bursar/internal/warehouse"
 )
 
-// Verified is the outcome of a comparison. The table is as it was published if Missing, Other and Days are 0.
+// Verified is the outcome of a comparison. The table is as it was published if Missing, Other, Days and Miscounted are 0.
 type Verified struct {
 	Table   string `json:"table"`
 	Source  string `json:"source"`
@@ -22,10 +22,14 @@ type Verified struct {
 	Missing int64  `json:"missing"` // rows that it lacks, or has with other values
 	Other   int64  `json:"other"`   // rows that it has and should not, or has with other values
 	Days    int64  `json:"days"`    // whose number of events is recorded wrongly in bursar_days; counted if all rows are right
-	OK      bool   `json:"ok"`
+	// Miscounted is how many rows too many, or too few, row_count of bursar_tables says; compared if all rows are right.
+	Miscounted int64 `json:"miscounted"`
+	OK         bool  `json:"ok"`
 }
 
-func (v *Verified) differing() int64 { return v.Missing + v.Other + v.Days }
+func (v *Verified) differing() int64 {
+	return v.Missing + v.Other + v.Days + max(v.Miscounted, -v.Miscounted)
+}
 
 // Verify reads everything that a table was made of up to its last publication, and compares it with the rows of the table. The difference is
 // recorded: bursar_freshness then says BROKEN for all its days. Publications go on meanwhile.
@@ -43,6 +47,9 @@ func (p *Publisher) Verify(ctx context.Context, table string) (out Verified, err
 		err = p.Events.Reread(func() error { return v.compare(ctx, v.events) })
 	} else {
 		err = v.compare(ctx, v.artifacts)
+	}
+	if err == nil && v.record != nil && v.out.differing() == 0 {
+		v.out.Miscounted = v.record.rows - v.out.Rows
 	}
 	if v.changed { // none of its rows is what was published
 		v.out.Missing, v.out.Other = 0, max(1, v.record.rows)
