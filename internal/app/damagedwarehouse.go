@@ -20,16 +20,20 @@ func (v *projectVerification) checkWarehouse(ctx context.Context) error {
 	}
 	v.progress("warehouse", v.done, v.total)
 	tables, err := v.readWarehouse(ctx)
-	v.add(newCheck("warehouse", ""), reconcile.Plural(int64(tables), "table")+": every value can be read", err)
+	check := newCheck("warehouse", "")
+	if !errors.As(err, new(*duckwarehouse.DamagedError)) {
+		check.Remedy = "" // the error says what to do
+	}
+	v.add(check, reconcile.Plural(int64(tables), "table")+": every value can be read", err)
 	return nil
 }
 
-// hasWarehouseFile reports whether the warehouse is a file, and is there.
+// hasWarehouseFile reports whether the warehouse is a file, and is there. A link to a file that is not counts, too.
 func (a *App) hasWarehouseFile() bool {
 	if !a.hasLocalWarehouse() || !a.hasWarehouse() {
 		return false
 	}
-	_, err := os.Stat(a.warehouseFile())
+	_, err := os.Lstat(a.warehouseFile())
 	return err == nil
 }
 

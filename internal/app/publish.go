@@ -100,6 +100,9 @@ func (a *App) VerifyTables(ctx context.Context, tables []string) (list []publish
 	if err == nil && len(tables) == 0 {
 		tables, err = p.Tables(ctx)
 	}
+	if err == nil {
+		_, err = a.Warehouse(ctx) // an error of all tables
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +132,7 @@ func (a *App) WarehouseStatus(ctx context.Context) ([]publish.TableStatus, error
 		return nil, nil
 	}
 	if a.hasLocalWarehouse() {
-		if _, err := os.Stat(a.warehouseFile()); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(a.warehouseFile()); errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
 	}

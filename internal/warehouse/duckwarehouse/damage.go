@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -43,6 +44,22 @@ func damage(path string, err error) error {
 		return &DamagedError{err}
 	}
 	return err
+}
+
+// checkPlace refuses a path at which there is something else than a file: DuckDB's messages about it do not say what to do.
+func checkPlace(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		target, err := os.Readlink(path)
+		if err != nil { // nothing is there
+			return nil
+		}
+		return failure.Wrap(failure.Data, fmt.Errorf("%s is a link to %s, which does not exist: put the file back there, or remove the link; publishing then fills a new file, and so do loads", path, target))
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		return failure.Wrap(failure.Data, fmt.Errorf("%s is not a regular file: move it away; publishing then fills a new file, and so do loads", path))
+	}
+	return nil // DuckDB says why a file cannot be read
 }
 
 // Verify reads every value of every table, and returns how many tables there are. The error is a DamagedError if the file is damaged.

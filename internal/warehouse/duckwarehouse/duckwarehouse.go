@@ -38,7 +38,11 @@ func Open(c Config) (*Database, error) {
 	if c.Files != "" {
 		options.Dirs = []string{c.Files}
 	}
-	db, err := open(options)
+	err := checkPlace(c.Path)
+	var db *duck.Database
+	if err == nil {
+		db, err = open(options)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open warehouse: %w", err)
 	}
