@@ -50,8 +50,8 @@ func damage(path string, err error) error {
 func checkPlace(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		target, err := os.Readlink(path)
-		if err != nil { // nothing is there
+		target, linkErr := os.Readlink(path)
+		if errors.Is(linkErr, fs.ErrNotExist) {
 			return nil
 		}
 		return failure.Wrap(failure.Data, fmt.Errorf("%s is a link to %s, which does not exist: put the file back there, or remove the link; publishing then fills a new file, and so do loads", path, target))
