@@ -121,9 +121,6 @@ func (c *cli) readQuestion(q *queryFlags, args []string) (err error) {
 	default:
 		q.from, q.sql = "query", args[0]
 	}
-	if err == nil && !q.tables && strings.TrimSpace(q.sql) == "" {
-		return usagef("run %s: there is no statement: give one, such as \"SELECT count(*) FROM bursar_tables\"", q.from)
-	}
 	return err
 }
 

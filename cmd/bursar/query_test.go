@@ -199,7 +199,7 @@ func TestQueryErrors(t *testing.T) {
 			"INSERT INTO \"values\" SELECT 1": "only a statement that reads is executed",
 			"SELECT $1":                       "a parameter has no value",
 			strings.Repeat(" ", 70_000):       "the statement has 70000 bytes; 65536 are the most",
-			"":                                "",
+			"":                                "there is no statement: give one, such as SELECT",
 		} {
 			got := bursar(t, "query", sql, "--project", dir)
 			if got.code != 1 || got.out != "" || !strings.Contains(got.err, want) || !strings.Contains(got.err, "[data]") {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/internal/column"
@@ -51,6 +52,9 @@ func (e *TimeoutError) Class() failure.Class { return failure.Data }
 func Run(ctx context.Context, db warehouse.Database, q Question, each func(columns []Column, rows []column.Vector) error) (Answer, error) {
 	if len(q.SQL) > MaxBytes {
 		return Answer{}, &warehouse.StatementError{Message: fmt.Sprintf("the statement has %d bytes; %d are the most", len(q.SQL), MaxBytes)}
+	}
+	if strings.TrimSpace(q.SQL) == "" {
+		return Answer{}, &warehouse.StatementError{Message: "there is no statement: give one, such as SELECT * FROM bursar_tables"}
 	}
 	asking, cancel := context.WithCancel(ctx)
 	defer cancel()
