@@ -282,30 +282,36 @@ func TestDamagedOriginals(t *testing.T) {
 	}
 }
 
-// TestRepairOfRecordsAndIndex damages the catalog and the index at once, without a copy that has the catalog: the index cannot drop what it
-// holds of the pipeline whose records are gone.
-func TestRepairOfRecordsAndIndex(t *testing.T) {
+// TestRepairOfIndexAndMore damages every table of the index, and what it is made from: the records of the catalog, or parts.
+func TestRepairOfIndexAndMore(t *testing.T) {
 	t.Parallel()
 	base, right := damagedShop(t)
-	dir := copyProject(t, base)
-	tables, err := filepath.Glob(filepath.Join(dir, ".bursar", "index", "*.sst"))
-	if err != nil || len(tables) == 0 {
-		t.Fatal(tables, err)
-	}
-	for _, path := range tables {
-		if err := damages["flip"](path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := damages["truncate"](filepath.Join(dir, ".bursar", "catalog.db")); err != nil {
-		t.Fatal(err)
-	}
-	must(t, 0, "repair", "--project", dir)
-	must(t, 0, "verify", "--project", dir)
-	for query, got := range answers(t, dir) {
-		if got.code != right[query].code || got.out != right[query].out {
-			t.Errorf("%s says\n%s%swhere it is right to say\n%s", query, got.out, got.err, right[query].out)
-		}
+	for name, more := range map[string]struct{ kind, pattern string }{
+		"records": {"truncate", "catalog.db"},
+		"parts":   {"flip", "objects/pipelines/orders/g*/parts/*"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := copyProject(t, base)
+			for pattern, kind := range map[string]string{"index/*.sst": "flip", more.pattern: more.kind} {
+				paths, err := filepath.Glob(filepath.Join(dir, ".bursar", filepath.FromSlash(pattern)))
+				if err != nil || len(paths) == 0 {
+					t.Fatal(paths, err)
+				}
+				for _, path := range paths {
+					if err := damages[kind](path); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			must(t, 0, "repair", "--project", dir)
+			must(t, 0, "verify", "--project", dir)
+			for query, got := range answers(t, dir) {
+				if got.code != right[query].code || got.out != right[query].out {
+					t.Errorf("%s says\n%s%swhere it is right to say\n%s", query, got.out, got.err, right[query].out)
+				}
+			}
+		})
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"bursar/internal/object"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/index"
+	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/reconcile/verify"
 )
@@ -71,13 +72,27 @@ func (r *repairer) repairPipeline(ctx context.Context, name string) error {
 	if err := r.removeNextGeneration(ctx, name); err != nil {
 		return err
 	}
-	made, err := r.Rebuild(ctx, name)
+	made, err := r.rebuild(ctx, name)
 	if err != nil {
 		r.reportBroken(fmt.Errorf("rebuild %s: %w", name, err))
 		return nil
 	}
 	r.report("rebuilt %s of %s from its events: %v", reconcile.Plural(made.Rows, "artifact"), name, fault)
 	return nil
+}
+
+// rebuild is Rebuild. An index that was not looked at, because a part is damaged as well, may be damaged where the rebuild writes: it is replaced
+// first then.
+func (r *repairer) rebuild(ctx context.Context, name string) (rebuild.Result, error) {
+	made, err := r.Rebuild(ctx, name)
+	if !errors.Is(err, artifact.ErrIndexDamaged) || r.indexReplaced {
+		return made, err
+	}
+	if err := r.replaceDamagedIndex(); err != nil {
+		return made, err
+	}
+	r.loadIndex(ctx)
+	return r.Rebuild(ctx, name)
 }
 
 // forget removes the records and index entries of a pipeline. A damaged index cannot drop entries, so it is replaced first.
