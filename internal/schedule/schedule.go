@@ -23,9 +23,6 @@ type Schedule struct {
 // leastInterval is the least time between two instants: that of cron expressions.
 const leastInterval = time.Minute
 
-// cronFields are minute, hour, day of the month, month and day of the week.
-const cronFields = 5
-
 // Parse parses `every 15m`, or a cron expression of five fields, which may be a name such as @daily, on the wall clock of a zone. Intervals
 // are counted from 1970-01-01 UTC, so that every process finds the same instants.
 func Parse(text string, zone *time.Location) (Schedule, error) {
@@ -38,11 +35,15 @@ func Parse(text string, zone *time.Location) (Schedule, error) {
 		return Schedule{text: text, every: every}, nil
 	}
 	s := Schedule{text: text, cron: text, zone: zone}
-	fields := len(strings.Fields(text))
-	if fields != cronFields && !strings.HasPrefix(text, "@") || !gronx.IsValid(text) {
+	fields := strings.Fields(text)
+	if isName := strings.HasPrefix(text, "@"); !isName && len(fields) == len(cronFields) {
+		if err := checkCron(fields); err != nil {
+			return Schedule{}, err
+		}
+	} else if !isName || !gronx.IsValid(text) {
 		return Schedule{}, errors.New("it is neither an interval, as in `every 15m`, nor a cron expression of minute, hour, day, month and weekday, as in `0 6 * * 1-5`")
 	}
-	if segments, err := gronx.Segments(text); err != nil || len(segments) > cronFields+1 || segments[0] != "0" {
+	if segments, err := gronx.Segments(text); err != nil || len(segments) != len(cronFields)+1 || segments[0] != "0" {
 		return Schedule{}, errors.New("a cron expression has no seconds and no years")
 	}
 	if s.Next(time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)).IsZero() {
@@ -57,6 +58,9 @@ func (s Schedule) String() string { return s.text }
 // IsZero reports whether nothing is ever due.
 func (s Schedule) IsZero() bool { return s.text == "" }
 
+// IsInterval reports whether the instants are a fixed time apart, and so cheap to compute.
+func (s Schedule) IsInterval() bool { return s.every > 0 }
+
 // Next returns the first instant after a time; zero if there is none.
 func (s Schedule) Next(after time.Time) time.Time {
 	if s.every > 0 {
@@ -67,7 +71,7 @@ func (s Schedule) Next(after time.Time) time.Time {
 		if err != nil {
 			return time.Time{}
 		}
-		if due := instant(next, s.zone); due.After(after) {
+		if due := Instant(next, s.zone); due.After(after) {
 			return due
 		}
 		wall = next // it is in a gap, or the second pass of an hour that comes twice
@@ -84,7 +88,7 @@ func (s Schedule) Last(until time.Time) time.Time {
 		if err != nil {
 			return time.Time{}
 		}
-		if due := instant(last, s.zone); !due.After(until) {
+		if due := Instant(last, s.zone); !due.After(until) {
 			return due
 		}
 		wall = last
@@ -107,8 +111,8 @@ func latestShown(t time.Time) time.Time {
 	return shown
 }
 
-// instant returns when the clock of a zone first shows a time, or the end of the gap in which it never does.
-func instant(wall time.Time, zone *time.Location) time.Time {
+// Instant returns when the clock of a zone first shows a time, or the end of the gap in which it never does.
+func Instant(wall time.Time, zone *time.Location) time.Time {
 	t := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), 0, zone)
 	start, end := t.ZoneBounds()
 	if shown := wallClock(t); !shown.Equal(wall) { // time.Date takes either side of the gap

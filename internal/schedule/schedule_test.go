@@ -135,7 +135,7 @@ func TestRefusedSchedules(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "neither", "every 10s": "at least a minute", "every day": "not an interval", "every -1h": "not an interval", "every 90.5s": "not an interval",
 		"0 0 30 2 *": "never due", "* * * *": "neither", "0 0 * * * *": "neither", "0 0 1 1 * 2026": "neither", "@everysecond": "no seconds",
-		"61 * * * *": "neither", "@never": "neither", "@yearly 1": "neither", "0 0 * * MONDAY": "neither",
+		"61 * * * *": `minute "61" is not a number from 0 to 59`, "@never": "neither", "@yearly 1": "neither", "0 0 * * MONDAY": `"MONDAY" is not a number from 0 to 7 or a name`,
 	} {
 		if s, err := Parse(text, time.UTC); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q gives %v, %v; want %s", text, s, err, want)
@@ -144,7 +144,7 @@ func TestRefusedSchedules(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"every 15m", "0 6 * * 1-5", "@daily", "*/7 1,2 L * ?", "0 0 1W * 5#3", "0 0 31 4,6 *"} {
+	for _, text := range []string{"every 15m", "0 6 * * 1-5", "@daily", "*/7 1,2 L * ?", "0 0 1W * 5#3", "0 0 31 4,6 *", "*,99 * * * *", "0 0 * * 7-3/2"} {
 		f.Add(text, int64(1_790_000_000))
 	}
 	zone := zoneOf(f, "Europe/Berlin")
