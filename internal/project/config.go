@@ -24,8 +24,10 @@ type Config struct {
 
 	Warehouse Warehouse
 	Schedules Schedules
+	Mail      Mail
 
-	lines doc.Lines
+	lines     doc.Lines
+	variables []string // see EnvironmentVariables
 }
 
 // The kinds of backends. The first of each list is the default, which keeps its state below .bursar.
@@ -112,14 +114,16 @@ var memorySize = regexp.MustCompile(`^[0-9]+(\.[0-9]+)? ?[KMGTkmgt][iI]?[bB]$`)
 // parseConfig reads bursar.yaml, which may be empty.
 func parseConfig(file string, data []byte) (Config, []doc.Error) {
 	src := doc.NewFile(file)
-	o := src.Section(src.Root(data), "", "memory", "threads", "storage", "catalog", "index", "temporal", "warehouse", "schedules")
-	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines}
+	root := src.Root(data)
+	o := src.Section(root, "", "memory", "threads", "storage", "catalog", "index", "temporal", "warehouse", "schedules", "mail")
+	c := Config{Memory: readSize(o, "memory"), Threads: int(o.Number("threads", 0, 0, 1024)), lines: src.Lines, variables: environmentVariables(root)}
 	c.Storage = readStorage(o)
 	c.Catalog = readDatabase(o, "catalog", SQLiteCatalog)
 	c.Index = readDatabase(o, "index", PebbleIndex)
 	c.Temporal = readTemporal(o)
 	c.Warehouse = readWarehouse(o)
 	c.Schedules = readSchedules(o)
+	c.Mail = readMail(o)
 	if c.Warehouse.Kind == RedshiftWarehouse && c.Storage.Kind != S3Storage {
 		src.FailAt("warehouse", "Redshift copies rows from S3, but objects are kept in a folder: set storage to kind s3, too")
 	}
@@ -241,9 +245,4 @@ func readTLS(s doc.Section) *TLS {
 		}
 	}
 	return t
-}
-
-// isReference reports whether a text stands for a value that is elsewhere.
-func isReference(text string) bool {
-	return strings.HasPrefix(text, "env:") || strings.HasPrefix(text, "vault:")
 }

@@ -16,7 +16,7 @@ func parseLoad(file string, data []byte, zone *time.Location) (*Load, []doc.Erro
 	src := doc.NewFile(file)
 	root := src.Root(data)
 	o := src.Section(root, "", "load", "from", "match", "format", "csv", "encoding", "array", "columns", "rest", "table", "strategy", "timeseries", "max_errors", "schedule", "archive")
-	l := &Load{Name: nameFromFile(o, "load"), File: file, source: source{lines: src.Lines}}
+	l := &Load{Name: nameFromFile(o, "load"), File: file, source: source{lines: src.Lines, variables: environmentVariables(root)}}
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("load", "from", "format", "columns", "strategy")
 	}

@@ -1,5 +1,5 @@
-// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines, institutions and loads. It owns the declared types,
-// and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
+// Package project reads and checks a user's project folder: bursar.yaml, streams, pipelines, institutions, loads, models and jobs. It owns the
+// declared types, and guarantees that a folder read without an error is consistent. It must not touch state or bind SQL.
 package project
 
 import (
@@ -29,6 +29,7 @@ type Project struct {
 	Institutions []*Institution // sorted by name
 	Models       []*Model       // sorted by name
 	Loads        []*Load        // sorted by name
+	Jobs         []*Job         // sorted by name
 
 	builtin []*Stream   // see Shadowing
 	content fileDigests // of the files, when they were read
@@ -36,8 +37,9 @@ type Project struct {
 
 // source is what is known of a declaration's file.
 type source struct {
-	lines  doc.Lines
-	broken bool
+	lines     doc.Lines
+	broken    bool
+	variables []string // see EnvironmentVariables
 }
 
 // Lines returns the line of each key in the file.
@@ -131,10 +133,17 @@ func Read(dir string) (*Project, []doc.Error) {
 		p.Loads = append(p.Loads, l)
 		return errs
 	})...)
+	errs = append(errs, eachFile(dir, JobsFolder, func(file string, data []byte) []doc.Error {
+		j, errs := parseJob(file, data)
+		p.Jobs = append(p.Jobs, j)
+		return errs
+	})...)
 	slices.SortFunc(p.Institutions, func(a, b *Institution) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Streams, func(a, b *Stream) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Pipelines, func(a, b *Pipeline) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(p.Loads, func(a, b *Load) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Jobs, func(a, b *Job) int { return strings.Compare(a.Name, b.Name) })
+	errs = append(errs, p.checkJobs()...)
 	errs = append(errs, p.readModels()...)
 	errs = append(errs, p.checkTables()...)
 	doc.SortErrors(errs)
@@ -219,7 +228,7 @@ func readDigests(dir string) fileDigests {
 		files[file] = sha256.Sum256(data)
 	}
 	add(configFile)
-	for _, folder := range []string{"streams", "pipelines", "institutions", WarehouseFolder} {
+	for _, folder := range []string{"streams", "pipelines", "institutions", WarehouseFolder, JobsFolder} {
 		entries, _ := os.ReadDir(filepath.Join(dir, folder))
 		for _, e := range entries {
 			if ext := filepath.Ext(e.Name()); ext == ".yaml" || ext == ".sql" {

@@ -20,40 +20,49 @@ import (
 // referenceHeadings are the headings of docs/project.md by the place in the code that opens a section: its function, and the key of
 // the section if it has one.
 var referenceHeadings = map[string]string{
-	"parseConfig":             "bursar.yaml",
-	"readStorage storage":     "storage",
-	"readDatabase key":        "catalog and index",
-	"readTemporal temporal":   "temporal",
-	"readTemporal tls":        "tls of temporal",
-	"readWarehouse warehouse": "warehouse",
-	"readSchedules schedules": "schedules",
-	"readEndpoint tls":        "tls of warehouse",
-	"parseStream":             "Streams",
-	"readText csv":            "csv",
-	"readColumn":              "Columns",
-	"parseStream name":        "Totals",
-	"readSeal seal":           "seal",
-	"parsePipeline":           "Pipelines",
-	"readFold":                "artifact",
-	"readRest exceptions":     "exceptions",
-	"readRest backlog":        "backlog",
-	"parseInstitution":        "Institutions",
-	"readCalendar statements": "statements",
-	"readCSVMapping csv":      "csv of an institution",
-	"readColumnName key":      "csv of an institution",
-	"readCSVColumns columns":  "columns of an institution",
-	"readSign sign":           "sign of an institution",
-	"readStatus status":       "status of an institution",
-	"readControl control":     "control of an institution",
-	"readControl where":       "where of a control row",
-	"readHash hash":           "hash of a control row",
-	"readHeader":              "Models",
-	"readParameters name":     "parameters",
-	"readTest":                "tests",
-	"readBalanced balanced":   "balanced tests",
-	"parseLoad":               "Loads",
-	"readStrategy timeseries": "timeseries",
-	"readArchive archive":     "archive",
+	"parseConfig":              "bursar.yaml",
+	"readStorage storage":      "storage",
+	"readDatabase key":         "catalog and index",
+	"readTemporal temporal":    "temporal",
+	"readTemporal tls":         "tls of temporal",
+	"readWarehouse warehouse":  "warehouse",
+	"readSchedules schedules":  "schedules",
+	"readEndpoint tls":         "tls of warehouse",
+	"parseStream":              "Streams",
+	"readText csv":             "csv",
+	"readColumn":               "Columns",
+	"parseStream name":         "Totals",
+	"readSeal seal":            "seal",
+	"parsePipeline":            "Pipelines",
+	"readFold":                 "artifact",
+	"readRest exceptions":      "exceptions",
+	"readRest backlog":         "backlog",
+	"parseInstitution":         "Institutions",
+	"readCalendar statements":  "statements",
+	"readCSVMapping csv":       "csv of an institution",
+	"readColumnName key":       "csv of an institution",
+	"readCSVColumns columns":   "columns of an institution",
+	"readSign sign":            "sign of an institution",
+	"readStatus status":        "status of an institution",
+	"readControl control":      "control of an institution",
+	"readControl where":        "where of a control row",
+	"readHash hash":            "hash of a control row",
+	"readHeader":               "Models",
+	"readParameters name":      "parameters",
+	"readTest":                 "tests",
+	"readBalanced balanced":    "balanced tests",
+	"parseLoad":                "Loads",
+	"readStrategy timeseries":  "timeseries",
+	"readArchive archive":      "archive",
+	"readMail mail":            "mail",
+	"parseJob":                 "Jobs",
+	"readPartition partition":  "partition",
+	"readTask task":            "task",
+	"readHTTP http":            "http",
+	"readEmail email":          "email",
+	"readRetry retry":          "retry",
+	"readExitCodes exit_codes": "exit_codes",
+	"readCatchUp catch_up":     "catch_up",
 }
 
 // TestReferenceNamesEveryKey compares the tables of docs/project.md with the keys that the code opens its sections with.
@@ -188,9 +197,9 @@ func documentedKeys(t *testing.T) map[string][]string {
 // TestReferenceExamples reads the files that docs/project.md shows as a project.
 func TestReferenceExamples(t *testing.T) {
 	t.Parallel()
-	files := map[string]string{"bursar.yaml": "memory: 4GB\nthreads: 4\n"}
-	folders := map[string]string{"stream": "streams", "pipeline": "pipelines", "institution": "institutions", "load": "warehouse"}
-	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution|load): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
+	files := map[string]string{"bursar.yaml": "memory: 4GB\nthreads: 4\nmail: {address: \"smtp.example.com:587\", from: billing@example.com}\n"}
+	folders := map[string]string{"stream": "streams", "pipeline": "pipelines", "institution": "institutions", "load": "warehouse", "job": "jobs"}
+	for _, m := range regexp.MustCompile("(?s)```yaml\n((stream|pipeline|institution|load|job): ([a-z]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
 		files[folders[m[2]]+"/"+m[3]+".yaml"] = m[1]
 	}
 	for _, m := range regexp.MustCompile("(?s)```sql\n(-- model: ([a-z_]+)\n.*?)```").FindAllStringSubmatch(reference(t), -1) {
@@ -198,8 +207,9 @@ func TestReferenceExamples(t *testing.T) {
 	}
 	p, errs := Read(projecttest.Folder(t, files))
 	projecttest.WantErrors(t, errs)
-	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 || len(p.Models) != 2 || len(p.Loads) != 1 {
-		t.Errorf("%d streams, %d pipelines, %d institutions, %d models, %d loads", len(p.Streams), len(p.Pipelines), len(p.Institutions), len(p.Models), len(p.Loads))
+	if len(p.Streams) != 1 || len(p.Pipelines) != 1 || len(p.Institutions) != 1 || len(p.Models) != 2 || len(p.Loads) != 1 || len(p.Jobs) != 2 {
+		t.Errorf("%d streams, %d pipelines, %d institutions, %d models, %d loads, %d jobs",
+			len(p.Streams), len(p.Pipelines), len(p.Institutions), len(p.Models), len(p.Loads), len(p.Jobs))
 	}
 }
 

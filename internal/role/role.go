@@ -17,11 +17,12 @@ const (
 	Reconcile Role = "reconcile" // workflows of pipelines, and their steps but for the index
 	Index     Role = "index"     // loads the index
 	Warehouse Role = "warehouse" // publishes into the warehouse
+	Job       Role = "job"       // slots of jobs, and their tasks
 	API       Role = "api"       // the HTTP API
 )
 
 // All returns all roles, which `bursar up` has.
-func All() []Role { return []Role{Intake, Reconcile, Index, Warehouse, API} }
+func All() []Role { return []Role{Intake, Reconcile, Index, Warehouse, Job, API} }
 
 // Parse reads a list such as "reconcile,index".
 func Parse(list string) ([]Role, error) {

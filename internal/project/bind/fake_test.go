@@ -19,7 +19,7 @@ import (
 type fakeBinder struct{}
 
 var (
-	fakeKeywords = []string{"case", "when", "then", "else", "end", "and", "or", "not", "is", "null"}
+	fakeKeywords = []string{"case", "when", "then", "else", "end", "and", "or", "not", "is", "null", "in", "true", "false"}
 	fakeCount    = regexp.MustCompile(`^CASE .* THEN -?[0-9]+ ELSE -?[0-9]+ END$`)
 	fakeCast     = regexp.MustCompile(`^CAST\((.*) AS ([A-Z0-9(),]+)\)$`)
 	fakeInner    = regexp.MustCompile(`CAST\(([^()]*) AS [A-Z0-9(),]+\)`)
@@ -60,7 +60,7 @@ func (fakeBinder) Bind(_ context.Context, columns []column.Field, expr string, w
 		return column.Type{Kind: column.Int}, nil
 	case strings.HasPrefix(body, "CASE"):
 		return column.Type{Kind: column.String}, nil
-	case strings.ContainsAny(body, "=<>"):
+	case strings.ContainsAny(body, "=<>"), strings.Contains(body, " IN ("):
 		return column.Type{Kind: column.Bool}, nil
 	}
 	return fakeArithmetic(body, used), nil
