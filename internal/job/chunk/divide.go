@@ -1,0 +1,244 @@
+// Divides the work of a slot: partitions, their order and their chunks.
+
+package chunk
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/job/record"
+	"bursar/internal/project"
+)
+
+const (
+	// MaxPartitions is the most partitions of a slot.
+	MaxPartitions = 1_000_000
+	// maxPartitionBytes is the most bytes of their keys and values: they are in memory until they are in the catalog.
+	maxPartitionBytes = 512 << 20
+	// maxKey is the most bytes of a partition's key, as of an event.
+	maxKey = 4 << 10
+	// chunksPerTransaction bounds a transaction of the catalog.
+	chunksPerTransaction = 50
+	// chunksPerPlace is how many chunks each of the tasks that are executed at a time has, if there are few tasks: faster workers take more.
+	chunksPerPlace = 4
+)
+
+// Partition is one task's share of the work.
+type Partition struct {
+	Key    string
+	Values []*string // in the order of the columns; nil is null
+}
+
+// Source reports the columns of a slot's partitions, once and first, and then each of them.
+type Source func(ctx context.Context, columns func([]string) error, add func(Partition) error) error
+
+// Divided is how the work of a slot is divided.
+type Divided struct{ Tasks, Chunks int }
+
+// Divide fixes the partitions of a slot and writes its chunks. A slot that is divided stays so. Of several attempts the last one wins.
+func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, source Source) (Divided, error) {
+	before, err := catalog.Read(ctx, w.Catalog, func(tx catalog.Tx) (*division, error) { return getDivision(tx, ref) })
+	if err != nil || before != nil && before.Complete {
+		return divided(before), err
+	}
+	p := &partitioning{job: j, seen: map[uint64]int32{}, seed: maphash.MakeSeed()}
+	if err := p.read(ctx, source); err != nil {
+		return Divided{}, fmt.Errorf("divide %s: %w", ref, err)
+	}
+	p.takeTurns()
+	d := &division{Attempt: rand.Text(), Columns: p.columns, Tasks: len(p.list)}
+	if err := w.writeChunks(ctx, ref, d, p.list, chunkSize(len(p.list), j.Concurrency)); err != nil {
+		return Divided{}, err
+	}
+	return divided(d), nil
+}
+
+func divided(d *division) Divided {
+	if d == nil {
+		return Divided{}
+	}
+	return Divided{Tasks: d.Tasks, Chunks: d.Chunks}
+}
+
+// chunkSize returns how many tasks a chunk has: few if there are few, so that all workers get some.
+func chunkSize(tasks, concurrency int) int {
+	places := max(concurrency, 1) * chunksPerPlace
+	return min(max((tasks+places-1)/places, 1), MaxTasks)
+}
+
+// partitioning reads the partitions of a slot.
+type partitioning struct {
+	job     *project.Job
+	columns []string
+	group   int // the column whose values take turns; -1: none
+	list    []Partition
+	bytes   int
+	seed    maphash.Seed
+	seen    map[uint64]int32 // from a key's hash to its number; keys of the same hash are compared
+}
+
+func (p *partitioning) read(ctx context.Context, source Source) error {
+	p.group = -1
+	if list, fixed := declared(p.job); fixed {
+		for _, key := range list {
+			if err := p.add(Partition{Key: key}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return source(ctx, p.setColumns, p.add)
+}
+
+// declared returns the partitions that the declaration itself lists.
+func declared(j *project.Job) (list []string, fixed bool) {
+	switch p := j.Partition; {
+	case p.SQL != "" || p.Command != nil:
+		return nil, false
+	case p.Count > 0:
+		for i := range p.Count {
+			list = append(list, strconv.Itoa(i+1))
+		}
+		return list, true
+	case p.List != nil:
+		return p.List, true
+	}
+	return []string{""}, true
+}
+
+func (p *partitioning) setColumns(columns []string) error {
+	p.columns = slices.Clone(columns)
+	if p.job.Fairness == "" {
+		return nil
+	}
+	if p.group = slices.Index(columns, p.job.Fairness); p.group < 0 {
+		return badPartition("fairness: the partition query has no column %q; it has %s", p.job.Fairness, strings.Join(columns, ", "))
+	}
+	return nil
+}
+
+func (p *partitioning) add(one Partition) error {
+	if len(p.list) == MaxPartitions {
+		return badPartition("there are more than %d partitions, the most of a slot: divide the work more coarsely", MaxPartitions)
+	}
+	if len(one.Key) > maxKey {
+		return badPartition("partition %d: its key has %d bytes; %d are the most", len(p.list)+1, len(one.Key), maxKey)
+	}
+	p.bytes += len(one.Key)
+	for _, v := range one.Values {
+		if v != nil {
+			p.bytes += len(*v)
+		}
+	}
+	if p.bytes > maxPartitionBytes {
+		return badPartition("the partitions have more than %d MB: select fewer columns", maxPartitionBytes>>20)
+	}
+	hash := maphash.String(p.seed, one.Key)
+	for ; ; hash++ {
+		other, taken := p.seen[hash]
+		if !taken {
+			break
+		}
+		if p.list[other].Key == one.Key {
+			return badPartition("partitions %d and %d are the same: %s; a task would be executed twice: make them distinct", other+1, len(p.list)+1, brief(one.Key))
+		}
+	}
+	p.seen[hash] = int32(len(p.list))
+	p.list = append(p.list, one)
+	return nil
+}
+
+func badPartition(format string, args ...any) error {
+	return failure.Wrap(failure.Data, fmt.Errorf(format, args...))
+}
+
+// brief quotes a text for a message.
+func brief(text string) string {
+	const most = 80
+	if len(text) > most {
+		return strconv.Quote(strings.ToValidUTF8(text[:most], "")) + "…"
+	}
+	return strconv.Quote(text)
+}
+
+// takeTurns orders the partitions so that the values of the fairness column take turns: the first of each, then the second of each, and so on.
+func (p *partitioning) takeTurns() {
+	if p.group < 0 {
+		return
+	}
+	turn := map[string]int{}
+	turns := make([]int, len(p.list))
+	for i, one := range p.list {
+		value := "\x00" // null
+		if v := one.Values[p.group]; v != nil {
+			value = *v
+		}
+		turns[i] = turn[value]
+		turn[value]++
+	}
+	order := make([]int, len(p.list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return turns[a] - turns[b] })
+	list := make([]Partition, len(p.list))
+	for i, from := range order {
+		list[i] = p.list[from]
+	}
+	p.list = list
+}
+
+// writeChunks writes the chunks of a slot, and then the complete division. Another attempt that has begun since makes it fail.
+func (w *Work) writeChunks(ctx context.Context, ref record.Ref, d *division, list []Partition, size int) error {
+	began := false
+	own := func(tx catalog.Tx) error {
+		now, err := getDivision(tx, ref)
+		switch {
+		case err != nil:
+			return err
+		case now != nil && now.Complete && now.Attempt != d.Attempt, began && (now == nil || now.Attempt != d.Attempt):
+			return ErrSuperseded
+		}
+		return tx.Put(divisionKey(ref), d)
+	}
+	chunks := slices.Collect(slices.Chunk(list, size))
+	for {
+		some := chunks[:min(len(chunks), chunksPerTransaction)]
+		first := d.Chunks
+		d.Chunks += len(some)
+		d.Complete = len(some) == len(chunks)
+		err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
+			if err := own(tx); err != nil {
+				return err
+			}
+			for i, c := range some {
+				if err := tx.Put(partitionsKey(ref, first+i), columnar(c)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil || d.Complete {
+			return err
+		}
+		began, chunks = true, chunks[len(some):]
+	}
+}
+
+func columnar(list []Partition) *partitions {
+	p := &partitions{Keys: make([]string, len(list))}
+	for i, one := range list {
+		p.Keys[i] = one.Key
+		if one.Values != nil {
+			p.Values = append(p.Values, one.Values)
+		}
+	}
+	return p
+}

@@ -1,0 +1,190 @@
+// The output of tasks: while they are executed in the catalog, and afterwards in objects.
+
+package chunk
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"bursar/internal/catalog"
+	"bursar/internal/job/record"
+	"bursar/internal/job/task"
+	"bursar/internal/object"
+)
+
+// output is what an attempt of a task has written; one line of an object.
+type output struct {
+	Task    int    `json:"task"` // its index in the chunk
+	Attempt int    `json:"attempt"`
+	Text    []byte `json:"text"`
+	Cut     int64  `json:"cut,omitempty"` // bytes that were not kept
+}
+
+// keepOutput keeps what an attempt has written until the next write.
+func (x *execution) keepOutput(i int, a *task.Outcome) {
+	x.live.end()
+	if len(a.Output) == 0 {
+		return
+	}
+	x.outputs = append(x.outputs, output{Task: i, Attempt: x.chunk.outcomes.attempts(i) + 1, Text: a.Output, Cut: a.Cut})
+	x.bytes += len(a.Output)
+	x.changed = true
+}
+
+// write writes the outcomes that have changed, and the output of their tasks before them.
+func (x *execution) write(ctx context.Context) error {
+	if !x.changed {
+		return nil
+	}
+	return x.writeAlso(ctx, nil)
+}
+
+// writeAlso is write with something else in the same transaction, whether or not outcomes have changed.
+func (x *execution) writeAlso(ctx context.Context, also func(catalog.Tx) error) error {
+	before := x.chunk.outcomes.Outputs
+	if len(x.outputs) > 0 {
+		name, err := x.chunk.writeOutputs(ctx, x.outputs)
+		if err != nil {
+			return err
+		}
+		x.chunk.outcomes.Outputs = append(before[:len(before):len(before)], name)
+	}
+	err := x.chunk.write(ctx, func(tx catalog.Tx) error {
+		if x.live.written {
+			if err := tx.Delete(liveKey(x.Ref, x.Chunk)); err != nil {
+				return err
+			}
+		}
+		if also == nil {
+			return nil
+		}
+		return also(tx)
+	})
+	if err != nil {
+		x.chunk.outcomes.Outputs = before // the object is removed with the slot
+		return err
+	}
+	x.changed, x.outputs, x.bytes, x.live.written = false, nil, 0, false
+	return nil
+}
+
+// writeOutputs writes an object with the output of some attempts.
+func (c *loaded) writeOutputs(ctx context.Context, list []output) (name string, err error) {
+	name = fmt.Sprintf("%s%06d-%s.jsonl", objectFolder(c.ref), c.number, strings.ToLower(rand.Text()[:8]))
+	w, err := c.work.Objects.Create(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	encoder := json.NewEncoder(w)
+	for _, o := range list {
+		if err := encoder.Encode(o); err != nil {
+			return "", errors.Join(err, w.Abort())
+		}
+	}
+	return name, w.Commit()
+}
+
+// maxLive is the most bytes of a task's latest output that are shown while it is executed.
+const maxLive = 16 << 10
+
+// LiveOutput is the latest output of a task that is executed.
+type LiveOutput struct {
+	Task    int    `json:"task"` // its index in the chunk
+	Attempt int    `json:"attempt,omitempty"`
+	Text    []byte `json:"text"`
+	Bytes   int64  `json:"bytes"` // that the attempt has written so far; Text ends there
+}
+
+func liveKey(ref record.Ref, chunk int) string { return fmt.Sprintf("%slive/%06d", folder(ref), chunk) }
+
+// liveOutput is the latest output of the current task. Its methods are safe for concurrent use, but for written.
+type liveOutput struct {
+	mu      sync.Mutex
+	now     LiveOutput
+	changed bool
+	written bool // the catalog has some
+}
+
+// start begins the output of a task, and returns what takes it.
+func (l *liveOutput) start(i int) func([]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now, l.changed = LiveOutput{Task: i}, false
+	return l.take
+}
+
+func (l *liveOutput) take(some []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now.Text = append(l.now.Text, some...)
+	l.now.Bytes += int64(len(some))
+	if over := len(l.now.Text) - maxLive; over > 0 {
+		l.now.Text = append(l.now.Text[:0], l.now.Text[over:]...)
+	}
+	l.changed = true
+}
+
+func (l *liveOutput) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.now, l.changed = LiveOutput{}, false
+}
+
+// latest returns a copy of the output, if it has changed since the last call.
+func (l *liveOutput) latest() (LiveOutput, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.changed {
+		return LiveOutput{}, false
+	}
+	l.changed = false
+	now := l.now
+	now.Text = bytes.Clone(now.Text)
+	return now, true
+}
+
+// writeLive shows the latest output of the current task.
+func (x *execution) writeLive(ctx context.Context) error {
+	latest, changed := x.live.latest()
+	if !changed {
+		return nil
+	}
+	x.live.written = true
+	return x.chunk.work.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		now, err := getVersion(tx, x.Ref, x.Chunk)
+		if err == nil && now.Version != x.chunk.outcomes.Version {
+			err = ErrSuperseded
+		}
+		if err != nil {
+			return err
+		}
+		return tx.Put(liveKey(x.Ref, x.Chunk), latest)
+	})
+}
+
+// readOutputs calls fn for each output in an object.
+func readOutputs(ctx context.Context, store object.Store, name string, fn func(output) error) (err error) {
+	r, err := store.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	decoder := json.NewDecoder(io.NewSectionReader(r, 0, r.Size()))
+	for decoder.More() {
+		var o output
+		if err := decoder.Decode(&o); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+		if err := fn(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+// Reads the tasks of a slot and their output, for people and for the end of the slot.
+
+package chunk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/job/record"
+)
+
+// Task is a task with its outcome so far.
+type Task struct {
+	Chunk    int       `json:"-"`
+	Index    int       `json:"-"` // in the chunk
+	Key      string    `json:"key"`
+	ID       string    `json:"id"` // the idempotency key
+	State    State     `json:"state"`
+	Attempts int       `json:"attempts"` // that have ended
+	Took     int64     `json:"took_ms"`  // of the last one
+	Error    string    `json:"error,omitempty"`
+	Class    string    `json:"class,omitempty"`
+	Retry    time.Time `json:"retry,omitzero"` // of a waiting one: not before
+	Exit     *int      `json:"exit,omitempty"`
+	CPU      int64     `json:"cpu_ms,omitempty"`
+	Memory   int64     `json:"memory,omitempty"`
+	Cut      int64     `json:"cut,omitempty"`
+	Worker   string    `json:"worker,omitempty"` // that has written this last
+}
+
+// EachTask calls fn for each task of a slot, in the order in which they are executed, until it fails.
+func (w *Work) EachTask(ctx context.Context, ref record.Ref, fn func(*Task) error) error {
+	return failure.UnlessStopped(w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
+		for i, key := range tasks.Keys {
+			if o.state(i) == moved {
+				continue
+			}
+			t := taskOf(ref, number, i, key, o)
+			if err := fn(&t); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+func taskOf(ref record.Ref, number, i int, key string, o *outcomes) Task {
+	t := Task{Chunk: number, Index: i, Key: key, ID: taskID(ref, key), State: o.state(i), Attempts: o.attempts(i), Worker: o.Worker}
+	if i < len(o.Took) {
+		t.Took = o.Took[i]
+	}
+	if d := o.Details[i]; d != nil {
+		t.Error, t.Class, t.Retry, t.Exit, t.CPU, t.Memory, t.Cut = d.Error, d.Class, d.Retry, d.Exit, d.CPU, d.Memory, d.Cut
+	}
+	return t
+}
+
+// chunksPerView bounds the chunks that are read in one transaction, and are in memory: a slot may have thousands.
+const chunksPerView = 32
+
+// eachChunk calls fn for each chunk of a slot, outside of transactions.
+func (w *Work) eachChunk(ctx context.Context, ref record.Ref, fn func(number int, tasks *partitions, o *outcomes) error) error {
+	type numbered struct {
+		tasks    partitions
+		outcomes outcomes
+	}
+	for first, more := 0, true; more; first += chunksPerView {
+		var list []numbered
+		err := w.Catalog.View(ctx, func(tx catalog.Tx) error {
+			list, more = nil, false
+			d, err := getDivision(tx, ref)
+			if err != nil || d == nil || !d.Complete {
+				return err
+			}
+			end := min(first+chunksPerView, d.Chunks)
+			more = end < d.Chunks
+			for number := first; number < end; number++ {
+				tasks, o, err := getChunk(tx, ref, number)
+				if err != nil {
+					return err
+				}
+				list = append(list, numbered{tasks, o})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := fn(first+i, &list[i].tasks, &list[i].outcomes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Unended lists the chunks of a slot that have tasks which have not ended, with when the first of them may begin.
+type Unended struct {
+	Chunk int       `json:"chunk"`
+	Again time.Time `json:"again,omitzero"`
+}
+
+// Summarize counts the tasks of a slot, and lists the chunks that are not executed to the end.
+func (w *Work) Summarize(ctx context.Context, ref record.Ref) (s record.Summary, unended []Unended, err error) {
+	err = w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
+		for i, key := range tasks.Keys {
+			if o.state(i) != moved {
+				count(&s, key, o.state(i), o.attempts(i), o.Details[i])
+			}
+		}
+		if open, again := o.remaining(); open > 0 {
+			unended = append(unended, Unended{number, again})
+		}
+		return nil
+	})
+	return s, unended, err
+}
+
+// count adds a task to a summary, and keeps the error of the first that has failed.
+func count(s *record.Summary, key string, state State, attempts int, d *Detail) {
+	s.Tasks++
+	if attempts > 1 {
+		s.Retried++
+	}
+	switch state {
+	case Done:
+		s.Done++
+	case Excluded:
+		s.Excluded++
+	case Failed:
+		s.Failed++
+		if s.Error == "" && d != nil {
+			s.Error, s.Class = d.Error, d.Class
+			if key != "" {
+				s.Error = fmt.Sprintf("task %s: %s", brief(key), d.Error)
+			}
+		}
+	case Cancelled:
+		s.Cancelled++
+	}
+}
+
+// CancelRest ends the tasks of a slot that have not ended as cancelled. Workers that still execute some change nothing afterwards.
+func (w *Work) CancelRest(ctx context.Context, ref record.Ref) error {
+	chunks := 0
+	err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		d, err := getDivision(tx, ref)
+		if err != nil || d == nil {
+			return err
+		}
+		now := w.Now().UTC()
+		d.Cut, chunks = &now, d.Chunks
+		return tx.Put(divisionKey(ref), d)
+	})
+	for number := 0; err == nil && number < chunks; number++ {
+		err = w.cancelChunk(ctx, ref, number)
+	}
+	return err
+}
+
+func (w *Work) cancelChunk(ctx context.Context, ref record.Ref, number int) error {
+	return w.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		_, o, err := getChunk(tx, ref, number)
+		if err != nil {
+			return err
+		}
+		if open, _ := o.remaining(); open == 0 {
+			return nil
+		}
+		o.States = strings.Map(func(r rune) rune {
+			if State(r).isOpen() {
+				return rune(Cancelled)
+			}
+			return r
+		}, o.States)
+		o.Version, o.Writer, o.Ended = o.Version+1, "cancelled", w.Now().UTC()
+		return tx.Put(outcomesKey(ref, number), o)
+	})
+}
+
+// Output is what an attempt of a task has written.
+type Output struct {
+	Key     string `json:"key"`
+	Attempt int    `json:"attempt"`
+	Text    []byte `json:"text"`
+	Cut     int64  `json:"cut,omitempty"`   // bytes that were not kept, in the middle
+	Bytes   int64  `json:"bytes,omitempty"` // of one that has not ended: how many it has written
+	Live    bool   `json:"live,omitempty"`  // it has not ended; Text is the latest
+}
+
+// EachOutput calls fn for the output of each attempt of a slot's tasks, and of those that are executed at the moment. An empty key means all.
+func (w *Work) EachOutput(ctx context.Context, ref record.Ref, key *string, fn func(Output) error) error {
+	return failure.UnlessStopped(w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
+		wanted := func(i int) bool { return i < len(tasks.Keys) && (key == nil || tasks.Keys[i] == *key) }
+		for _, name := range o.Outputs {
+			err := readOutputs(ctx, w.Objects, name, func(out output) error {
+				if !wanted(out.Task) {
+					return nil
+				}
+				return fn(Output{Key: tasks.Keys[out.Task], Attempt: out.Attempt, Text: out.Text, Cut: out.Cut})
+			})
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("read the output of tasks: %w: it was deleted by hand", err)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		live, err := w.readLive(ctx, ref, number)
+		if err != nil || live == nil || !wanted(live.Task) {
+			return err
+		}
+		return fn(Output{Key: tasks.Keys[live.Task], Attempt: o.attempts(live.Task) + 1, Text: live.Text, Bytes: live.Bytes, Live: true})
+	}))
+}
+
+func (w *Work) readLive(ctx context.Context, ref record.Ref, number int) (live *LiveOutput, err error) {
+	err = w.Catalog.View(ctx, func(tx catalog.Tx) error {
+		var l LiveOutput
+		found, err := tx.Get(liveKey(ref, number), &l)
+		live = nil
+		if found {
+			live = &l
+		}
+		return err
+	})
+	return live, err
+}

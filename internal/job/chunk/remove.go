@@ -1,0 +1,54 @@
+// Removes the tasks of slots that are not kept any more.
+
+package chunk
+
+import (
+	"context"
+	"encoding/json"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/job/record"
+)
+
+// removedAtOnce bounds the documents that a transaction removes.
+const removedAtOnce = 200
+
+// Remove removes the tasks of a slot, and their output. What is interrupted is removed by the next call.
+func (w *Work) Remove(ctx context.Context, ref record.Ref) error {
+	names, err := w.Objects.List(ctx, objectFolder(ref))
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.Objects.Delete(ctx, name); err != nil {
+			return err
+		}
+	}
+	for more := true; more; {
+		err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
+			more = false
+			var keys []string
+			err := tx.List(folder(ref), func(key string, _ json.RawMessage) error {
+				if keys = append(keys, key); len(keys) == removedAtOnce {
+					more = true
+					return failure.ErrStop
+				}
+				return nil
+			})
+			if err := failure.UnlessStopped(err); err != nil {
+				return err
+			}
+			for _, key := range keys {
+				if err := tx.Delete(key); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
