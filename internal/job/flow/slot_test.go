@@ -1,0 +1,168 @@
+// The workflow of a slot in virtual time: concurrency, retries, lost workers, new chunks, cancellation, and long histories.
+
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/failure"
+	"bursar/internal/job/chunk"
+)
+
+func TestExecutesEachChunkOnce(t *testing.T) {
+	t.Parallel()
+	for _, chunks := range []int{0, 1, 7, 100} {
+		s := newScripted(chunks, 4)
+		if _, n, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err != nil || !slices.Equal(n.list(), []string{"wake"}) {
+			t.Errorf("%d chunks: %v, %+v, %q", chunks, err, s.ending, n.list())
+		}
+		for i := range chunks {
+			if calls := s.count(fmt.Sprint("chunk ", i)); calls != 1 {
+				t.Errorf("%d chunks: chunk %d was executed %d times", chunks, i, calls)
+			}
+		}
+		if s.most > 4 {
+			t.Errorf("%d at a time", s.most)
+		}
+	}
+}
+
+// TestSlotThatHasEnded does nothing.
+func TestSlotThatHasEnded(t *testing.T) {
+	t.Parallel()
+	s := newScripted(3, 1)
+	s.division.Ended = true
+	if _, _, err := execute(t, s); err != nil || s.count("chunk 0") > 0 || s.count("finish") > 0 {
+		t.Errorf("%v, %q", err, s.calls)
+	}
+}
+
+func TestBadDivision(t *testing.T) {
+	t.Parallel()
+	s := newScripted(3, 1)
+	s.fail["divide"] = []error{failure.Wrap(failure.Data, errors.New("partitions 1 and 2 are the same"))}
+	if _, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err == nil || !strings.Contains(s.ending.Err.Error(), "are the same") {
+		t.Errorf("%v, %+v", err, s.ending)
+	}
+}
+
+// TestWaitsForRetries: what remains of a chunk is executed when it is time, and delays no others.
+func TestWaitsForRetries(t *testing.T) {
+	t.Parallel()
+	s := newScripted(3, 1)
+	env, _ := virtual(s)
+	hour := env.Now().Add(time.Hour)
+	s.rest[0] = []chunk.Executed{{Remaining: 2, Again: hour}, {Remaining: 1}}
+	began := env.Now()
+	env.ExecuteWorkflow(Slot, SlotInput{Slot: ref.String()})
+	if took := env.Now().Sub(began); env.GetWorkflowError() != nil || took < time.Hour || took > time.Hour+time.Minute {
+		t.Errorf("%v after %s", env.GetWorkflowError(), took)
+	}
+	if want := []string{"divide", "chunk 0", "chunk 1", "chunk 2", "chunk 0", "chunk 0", "finish"}; !slices.Equal(s.calls, want) {
+		t.Errorf("called %q", s.calls)
+	}
+}
+
+// TestWorkersThatFail: chunks are executed again after a while, but not for ever.
+func TestWorkersThatFail(t *testing.T) {
+	t.Parallel()
+	away := failure.Wrap(failure.Transient, errors.New("the catalog is away"))
+	s := newScripted(1, 1)
+	s.fail["chunk 0"] = slices.Repeat([]error{away}, 12)
+	if took, _, err := execute(t, s); err != nil || s.ending.Err != nil || s.count("chunk 0") != 13 || took > 5*time.Minute {
+		t.Errorf("%v, %+v after %s, %d calls", err, s.ending, took, s.count("chunk 0"))
+	}
+	s = newScripted(2, 1)
+	s.fail["chunk 0"] = slices.Repeat([]error{away}, 1000)
+	if _, _, err := execute(t, s); err != nil || s.ending.Err == nil || !strings.Contains(s.ending.Err.Error(), "lost or failed 20 times in a row") {
+		t.Errorf("%v, %+v", err, s.ending)
+	}
+	s = newScripted(2, 1)
+	s.fail["chunk 0"] = []error{failure.Wrap(failure.Data, errors.New("job calls is not declared"))}
+	if _, _, err := execute(t, s); err != nil || s.ending.Err == nil || s.count("chunk 0") != 1 || s.count("chunk 1") > 0 {
+		t.Errorf("%v, %+v, %q", err, s.ending, s.calls)
+	}
+}
+
+// TestReleasedChunks: a chunk that a worker adds is executed, whether or not its report arrives.
+func TestReleasedChunks(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []bool{false, true} {
+		s := newScripted(1, 2)
+		env, _ := virtual(s)
+		if lost {
+			s.left = [][]chunk.Unended{{{Chunk: 7}}}
+		} else {
+			s.during = func(ctx context.Context, number int, released func(context.Context, int)) {
+				if number == 0 {
+					released(ctx, 7)
+				}
+			}
+		}
+		env.ExecuteWorkflow(Slot, SlotInput{Slot: ref.String()})
+		if err := env.GetWorkflowError(); err != nil || s.count("chunk 7") != 1 {
+			t.Errorf("lost %v: %v, %q", lost, err, s.calls)
+		}
+	}
+}
+
+// TestCancelledSlot waits for its activities, and records that it was cancelled.
+func TestCancelledSlot(t *testing.T) {
+	t.Parallel()
+	s := newScripted(50, 2)
+	env, _ := virtual(s)
+	hour := env.Now().Add(time.Hour)
+	for i := range 50 {
+		s.rest[i] = []chunk.Executed{{Remaining: 1, Again: hour}}
+	}
+	env.RegisterDelayedCallback(env.CancelWorkflow, time.Minute)
+	env.ExecuteWorkflow(Slot, SlotInput{Slot: ref.String()})
+	if err := env.GetWorkflowError(); err != nil || s.ending == nil || !s.ending.Cancelled || s.ending.Err != nil {
+		t.Errorf("%v, %+v", err, s.ending)
+	}
+}
+
+// TestLongHistory continues as new, and executes each chunk once.
+func TestLongHistory(t *testing.T) {
+	t.Parallel()
+	s := newScripted(60, 1)
+	in, executions := SlotInput{Slot: ref.String()}, 0
+	for again := true; again && executions < 99; executions++ {
+		env, _ := virtual(s)
+		count := 0
+		env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
+			if info.ActivityType.Name == executeActivity {
+				count++
+			}
+			env.SetContinueAsNewSuggested(count >= 2)
+		})
+		env.ExecuteWorkflow(Slot, in)
+		var next *workflow.ContinueAsNewError
+		if again = errors.As(env.GetWorkflowError(), &next); again {
+			in = SlotInput{}
+			if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &in); err != nil {
+				t.Fatal(err)
+			}
+		} else if err := env.GetWorkflowError(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 60 {
+		if calls := s.count(fmt.Sprint("chunk ", i)); calls != 1 {
+			t.Errorf("chunk %d was executed %d times", i, calls)
+		}
+	}
+	if executions < 3 || s.count("divide") != 1 || s.count("finish") != 1 {
+		t.Errorf("%d executions, %d divisions, %d ends", executions, s.count("divide"), s.count("finish"))
+	}
+}
