@@ -12,13 +12,17 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
+	programs "bursar/internal/job/process"
 	"bursar/internal/object"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 )
 
-// TestMain makes garbage collection less frequent, because the tests open many small projects.
+// TestMain makes garbage collection less frequent, because the tests open many small projects. The binary is also the guard of programs.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == programs.GuardCommand {
+		os.Exit(programs.GuardMain(os.Args[2:]))
+	}
 	debug.SetGCPercent(400)
 	os.Exit(m.Run())
 }

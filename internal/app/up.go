@@ -15,6 +15,7 @@ import (
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/event/intake"
 	"bursar/internal/inbox"
+	"bursar/internal/job/record"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/query"
 	"bursar/internal/reconcile/runs"
@@ -35,6 +36,7 @@ type Hooks struct {
 	OnSealed    func(intake.Result)
 	OnPublished func(runs.Run)
 	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
+	OnSlot      func(record.Slot)                // a slot has failed, is blocked, or is late; one that is late may be running
 }
 
 // UpOptions are the options of Up.
@@ -87,7 +89,8 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	server := a.newServer(token, l.api, o)
-	stop, err := startAll(ctx, a.startPublishing, a.startScheduling, a.startFollowers, a.startLiveIntake, a.watchInbox)
+	a.SetCommands(o.Commands)
+	stop, err := startAll(ctx, a.startPublishing, a.startScheduling, a.startJobs, a.startFollowers, a.startLiveIntake, a.watchInbox)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err
@@ -107,7 +110,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 func (a *App) newServer(token string, api net.Listener, o UpOptions) *serve.Server {
 	server := serve.New(serve.Options{
 		Project: &served{a.Queries, a}, Commands: o.Commands, AcceptOwned: a.acceptOwned,
-		Token: token, FindToken: a.Tokens.Find, Loopback: api == nil || serve.OnLoopback(api), Log: a.log, Counters: a.cacheCounters(),
+		Token: token, FindToken: a.Tokens.Find, Loopback: api == nil || serve.OnLoopback(api), Log: a.log, Counters: a.cacheCounters(), Sums: a.jobSums(),
 		Backends: a.probes(),
 	})
 	a.hooks = o.Hooks

@@ -55,6 +55,7 @@ func (a *App) upShared(ctx context.Context, o UpOptions) (err error) {
 		return err
 	}
 	p.server = a.newServer(p.token, p.api, o)
+	a.SetCommands(o.Commands)
 	a.shared.process.Roles, a.shared.process.Address = o.Roles, cmp.Or(o.PeerAddress, p.peers.Addr().String())
 	if err := recordProcess(ctx, a.catalog, a.shared.process); err != nil {
 		return err
@@ -148,6 +149,9 @@ func (p *sharedProcess) closeListeners() {
 func (p *sharedProcess) services() (list []service) {
 	if p.has(role.Warehouse) {
 		list = append(list, p.startPublishing, p.startScheduling)
+	}
+	if p.has(role.Job) {
+		list = append(list, p.startJobs)
 	}
 	if p.has(role.Reconcile) || p.has(role.Index) {
 		list = append(list, p.executeSteps)

@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/event"
 	"bursar/internal/event/live/spool"
+	"bursar/internal/job/chunk"
 	"bursar/internal/reconcile"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/warehouse/archive"
@@ -71,7 +72,7 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 	unfinished = append(unfinished, dropped...)
 	for _, name := range names {
 		switch {
-		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder):
+		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder), strings.HasPrefix(name, chunk.ObjectPrefix):
 		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:

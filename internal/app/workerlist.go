@@ -16,7 +16,7 @@ import (
 // Worker is a process with what it does at the moment.
 type Worker struct {
 	Process
-	Does []string `json:"does"` // such as "owns payments" and "orders: merge"
+	Does []string `json:"does"` // such as "owns payments", "orders: merge" and "reminders/2026-11-25T08:00:00Z: 3 chunks"
 }
 
 // ListWorkers lists the processes that share the project. If Temporal does not answer, the steps that they execute are
@@ -77,5 +77,8 @@ func (a *App) addSteps(ctx context.Context, does map[string][]string) error {
 	for _, s := range publishing {
 		does[s.Process] = append(does[s.Process], "warehouse: "+s.Step)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return a.addSlots(ctx, connection, does)
 }

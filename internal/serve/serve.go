@@ -49,6 +49,7 @@ type Options struct {
 	Loopback bool   // the API listens on loopback only; requests for other hosts are refused
 	Log      *slog.Logger
 	Counters []Counter // of other parts of the process, for Prometheus
+	Sums     []Sums    // of the project, for Prometheus
 	Backends []Backend // without which no events can be accepted
 
 	AcceptOwned Accept // accepts what other processes forward for streams that this one owns; nil if there are no others
@@ -92,7 +93,7 @@ type Server struct {
 // New returns a server. It is ready once Serve is called.
 func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
-	s := &Server{options: o, metrics: newMetrics(o.Counters), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s := &Server{options: o, metrics: newMetrics(o.Counters, o.Sums), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
 	s.backends.backends, s.backends.log = o.Backends, o.Log
 	s.requestPrefix = rand.Text()[:8] + "-"
 	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}

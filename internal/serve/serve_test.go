@@ -137,6 +137,9 @@ func newAPI(t *testing.T, s *fakeProject) *api {
 	server := New(Options{
 		Project: s, Commands: s.Run, Token: secret, FindToken: s.Find, Loopback: true, Log: slog.New(slog.DiscardHandler),
 		Counters: []Counter{{"bursar_cache_hits_total", "Hits.", func() int64 { return 7 }}},
+		Sums: []Sums{{Families: []Family{{"bursar_job_slots_total", "Slots.", []string{"job", "state"}}}, Read: func() []Sum {
+			return []Sum{{"bursar_job_slots_total", []string{"calls", "done"}, 3}}
+		}}},
 	})
 	server.ready.Store(true)
 	httpServer := httptest.NewUnstartedServer(nil)
@@ -230,6 +233,7 @@ func TestAnswers(t *testing.T) {
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `not true or false`},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_cache_hits_total 7"},
+		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, `bursar_job_slots_total{job="calls",state="done"} 3`},
 		{apiCall{pattern: posting, path: payments, body: strings.NewReader("{}\n{}\n")}, 200, `"rows":2,"accepted":2`},
 		{apiCall{pattern: posting, path: "/v1/streams/none/events", body: strings.NewReader("{}\n")}, 404, "stream none not found"},
 		{apiCall{pattern: posting, path: payments, body: strings.NewReader(" \n")}, 400, "no events"},

@@ -1,0 +1,178 @@
+// The steps of slots: decides, divides, executes and finishes them, and reports what happens.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"bursar/internal/failure"
+	"bursar/internal/job/chunk"
+	"bursar/internal/job/flow"
+	"bursar/internal/job/record"
+	"bursar/internal/job/slot"
+	"bursar/internal/project"
+)
+
+// jobSteps executes the steps of slots.
+type jobSteps struct{ *App }
+
+// Decide records what becomes of everything that is due.
+func (s jobSteps) Decide(ctx context.Context) (flow.Decision, error) {
+	ctx, diskErr, endWatch := s.disk.watch(ctx)
+	defer endWatch()
+	d, err := s.slots().Decide(ctx, s.Project.Jobs)
+	if err != nil {
+		return flow.Decision{}, errors.Join(diskErr(), err)
+	}
+	for i := range d.Ended {
+		s.logEnd(&d.Ended[i])
+	}
+	for i := range d.Late {
+		s.log.Warn("a slot has not ended by its deadline", "slot", d.Late[i].Ref, "began", d.Late[i].Began)
+		s.alert(&d.Late[i])
+	}
+	return flow.Decision{Start: d.Start, Cancel: d.Cancel, Again: d.Again}, nil
+}
+
+// logEnd logs how a slot has ended: as a warning, and with an alert, if a person should look. Who executes a slot by a command sees its end there.
+func (a *App) logEnd(s *record.Slot) {
+	if !a.followsJobs() && !a.shared.serves {
+		return
+	}
+	a.alert(s)
+	args := []any{"slot", s.String(), "state", s.State, "reason", s.Reason, "tasks", s.Summary.Tasks, "failed", s.Summary.Failed, "error", s.Summary.Error}
+	switch s.State {
+	case slot.Failed, slot.Late, slot.Blocked:
+		a.log.Warn("a slot has ended", args...)
+	case slot.Skipped:
+		a.log.Warn("due times were skipped", "slot", s.String(), "reason", s.Reason, "count", s.Count)
+	default:
+		a.log.Info("a slot has ended", args...)
+	}
+}
+
+// declaredJob returns the declaration of a job.
+func (a *App) declaredJob(name string) (*project.Job, error) {
+	if j := a.Project.Job(name); j != nil {
+		return j, nil
+	}
+	return nil, failure.Wrap(failure.Data, fmt.Errorf("job %s is not declared: jobs/%s.yaml is missing in the project folder of this process", name, name))
+}
+
+// Divide fixes the tasks of a slot.
+func (s jobSteps) Divide(ctx context.Context, ref record.Ref) (flow.Division, error) {
+	ctx, diskErr, endWatch := s.disk.watch(ctx)
+	defer endWatch()
+	now, err := s.slots().Get(ctx, ref)
+	if err != nil || !now.State.IsOpen() {
+		return flow.Division{Ended: err == nil}, errors.Join(diskErr(), err)
+	}
+	j, err := s.declaredJob(ref.Job)
+	if err != nil {
+		return flow.Division{}, err
+	}
+	if _, err := s.executor(j); err != nil {
+		return flow.Division{}, err
+	}
+	d, err := s.work().Divide(ctx, j, ref, s.partitions(j, ref.Due))
+	if err != nil {
+		return flow.Division{}, errors.Join(diskErr(), err)
+	}
+	return flow.Division{Chunks: d.Chunks, Concurrency: j.Concurrency, Heartbeat: j.Heartbeat}, nil
+}
+
+// Execute executes the tasks of a chunk that are due.
+func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, stop <-chan struct{}, released func(context.Context, int)) (chunk.Executed, error) {
+	ctx, diskErr, endWatch := s.disk.watch(ctx)
+	defer endWatch()
+	j, err := s.declaredJob(ref.Job)
+	if err != nil {
+		return chunk.Executed{}, err
+	}
+	executor, err := s.executor(j)
+	if err != nil {
+		return chunk.Executed{}, err
+	}
+	e := chunk.Execution{Job: j, Ref: ref, Chunk: number, Tasks: executor, Stop: stop, Released: released, ClaimAll: j.Task.Email != nil && s.Project.Config.Mail.Sent != ""}
+	done, err := s.work().Execute(ctx, e)
+	return done, errors.Join(diskErr(), err)
+}
+
+// Finish records the end of a slot, unless chunks remain.
+func (s jobSteps) Finish(ctx context.Context, ref record.Ref, how flow.Ending) (rest []chunk.Unended, err error) {
+	ctx, diskErr, endWatch := s.disk.watch(ctx)
+	defer endWatch()
+	if how.Cancelled || how.Err != nil {
+		if err := s.work().CancelRest(ctx, ref); err != nil {
+			return nil, errors.Join(diskErr(), err)
+		}
+	}
+	summary, rest, err := s.work().Summarize(ctx, ref)
+	if err != nil || len(rest) > 0 {
+		return rest, errors.Join(diskErr(), err)
+	}
+	if how.Err != nil {
+		summary.Error, summary.Class = how.Err.Error(), failure.Of(how.Err).String()
+	}
+	if how.Cancelled && summary.Error == "" {
+		summary.Error = "it was cancelled"
+	}
+	ended, err := s.slots().End(ctx, s.Project.Job(ref.Job), ref, summary)
+	if errors.As(err, new(*record.NotFoundError)) {
+		return nil, nil // its record was removed: nobody asks how it ended
+	}
+	if err == nil {
+		s.logEnd(&ended)
+	}
+	return nil, errors.Join(diskErr(), err)
+}
+
+const (
+	// keepSlots is how long ended slots are kept, with their tasks and output.
+	keepSlots = 90 * 24 * time.Hour
+	// pruneInterval is the time between two looks at what is older.
+	pruneInterval = time.Hour
+	// pruneAtOnce bounds the slots of a job that one transaction removes.
+	pruneAtOnce = 100
+)
+
+// pruneJobs removes what is older than keepSlots, regularly, until ctx ends.
+func (a *App) pruneJobs(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := a.prune(ctx, time.Now().Add(-keepSlots)); err != nil && ctx.Err() == nil {
+			a.log.Warn("cannot remove old slots; trying again in an hour", "error", err)
+		}
+		pause(ctx, pruneInterval)
+	}
+}
+
+// prune removes the slots that ended before a time, with their tasks. Their tasks go first: what is interrupted is removed again.
+func (a *App) prune(ctx context.Context, before time.Time) error {
+	states, err := a.slots().States(ctx)
+	if err != nil {
+		return err
+	}
+	for job := range states {
+		for ctx.Err() == nil {
+			old, err := a.slots().Old(ctx, job, before, pruneAtOnce)
+			if err != nil {
+				return err
+			}
+			for _, ref := range old {
+				if err := a.work().Remove(ctx, ref); err != nil {
+					return err
+				}
+			}
+			if err := a.slots().Remove(ctx, old); err != nil {
+				return err
+			}
+			if len(old) < pruneAtOnce {
+				break
+			}
+		}
+	}
+	return ctx.Err()
+}
