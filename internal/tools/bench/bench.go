@@ -41,6 +41,8 @@ type Options struct {
 	Each time.Duration // minimum time that a side is measured in a round
 	Rows int           // of the generated CSV file
 
+	Tasks int // of a slot
+
 	Objects  int    // of all events together
 	Known    int    // objects of one event, which are loaded before it is measured that nothing is new
 	Postgres string // the URL of a database whose schema warehouse is dropped; empty: PostgreSQL is not measured

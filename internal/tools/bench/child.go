@@ -39,6 +39,8 @@ var children = map[string]func(ctx context.Context, spec childSpec) (result any,
 	kindPeer:      child(measurePeer),
 	kindLoad:      child(measureLoad),
 	kindLoadPeer:  child(measureLoadPeer),
+	kindJobs:      child(measureJobs),
+	kindJobsYards: child(measureJobsYardstick),
 }
 
 func child[R any](do func(ctx context.Context, spec childSpec) (R, error)) func(context.Context, childSpec) (any, error) {
@@ -55,6 +57,9 @@ type childSpec struct {
 
 	Mode    string        `json:"way,omitempty"`     // of carrying out runs
 	Latency time.Duration `json:"latency,omitempty"` // of each call of the object store
+
+	Tasks  int `json:"tasks,omitempty"` // of a slot
+	Chunks int `json:"chunks,omitempty"`
 
 	Database string `json:"database,omitempty"` // file of a peer
 	Keys     bool   `json:"keys,omitempty"`     // the peer has primary keys

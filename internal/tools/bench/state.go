@@ -41,6 +41,11 @@ func writeProject(dir, pipeline string) error {
 	if pipeline != "" {
 		files["pipelines/orders.yaml"] = pipeline
 	}
+	return writeFiles(dir, files)
+}
+
+// writeFiles writes the files of a project.
+func writeFiles(dir string, files map[string]string) error {
 	for path, text := range files {
 		path = filepath.Join(dir, filepath.FromSlash(path))
 		err := os.MkdirAll(filepath.Dir(path), 0o755)
