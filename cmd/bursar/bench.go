@@ -39,16 +39,17 @@ machine drifts.`,
   bursar bench get
   bursar bench publish
   bursar bench load
+  bursar bench jobs
   bursar bench statements --data ../shared/data`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usagef("%q is not a benchmark; choose reconcile, intake, freshness, get, publish, load or statements", args[0])
+				return usagef("%q is not a benchmark; choose reconcile, intake, freshness, get, publish, load, jobs or statements", args[0])
 			}
 			return cmd.Help()
 		},
 	}
 	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
-		c.benchPublishCommand(), c.benchLoadCommand(), c.benchProcessCommand())
+		c.benchPublishCommand(), c.benchLoadCommand(), c.benchJobsCommand(), c.benchProcessCommand())
 	return cmd
 }
 

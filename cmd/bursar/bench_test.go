@@ -84,6 +84,29 @@ func TestBenchLoad(t *testing.T) {
 	must(t, 2, "bench", "load", "--objects", "0")
 }
 
+// TestBenchJobs runs the benchmark of jobs on a few tasks.
+func TestBenchJobs(t *testing.T) {
+	t.Setenv(asProgram, "1") // for the processes that it starts
+	dir := t.TempDir()
+	args := []string{"bench", "jobs", "--tasks", "1300", "--rounds", "2", "--dir", dir}
+	v := value(t, must(t, 0, append(args, "--json")...))
+	if v["benchmark"] != "jobs" || v["tasks"] != 1300.0 || v["chunks"] != 62.0 || length(t, v, "rounds") != 2 {
+		t.Errorf("bench says %v", v)
+	}
+	for _, at := range []map[string]any{v, item(t, v, "rounds", 1)} {
+		wantFields(t, at, "ratio", "ours_seconds", "yardstick_seconds", "cpu_seconds", "yardstick_cpu_seconds", "tasks_per_second", "history_events", "history_bytes",
+			"yardstick_history_events", "peak_memory_bytes", "yardstick_memory_bytes")
+	}
+	if printed := must(t, 0, append(args, "--rounds", "1")...); !strings.Contains(printed.out, "1,300 tasks in 62 chunks") {
+		t.Errorf("bench prints %q", printed.out)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("bench leaves %v (%v)", left, err)
+	}
+	must(t, 2, "bench", "jobs", "--tasks", "0")
+	must(t, 2, "bench", "jobs", "--tasks", "1000001")
+}
+
 func TestBenchUsage(t *testing.T) {
 	t.Parallel()
 	if help := must(t, 0, "bench", "--help"); !strings.Contains(help.out, "reconcile") || strings.Contains(help.out, "part ") {
@@ -93,7 +116,7 @@ func TestBenchUsage(t *testing.T) {
 	if got := must(t, 2, "bench", "reconcile", "--peers", "duckdb,none"); !strings.Contains(got.err, "choose duckdb, duckdb-keys") {
 		t.Errorf("an unknown peer: %s", got.err)
 	}
-	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get, publish, load or statements") {
+	if got := must(t, 2, "bench", "nothing"); !strings.Contains(got.err, "choose reconcile, intake, freshness, get, publish, load, jobs or statements") {
 		t.Errorf("an unknown benchmark: %s", got.err)
 	}
 }

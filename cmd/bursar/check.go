@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"bursar/internal/app"
 	"bursar/internal/event/infer"
@@ -33,7 +34,8 @@ reported with its file and line; the exit code is then 2. These are errors, too:
   - a change of an institution's accounts, reversals or CSV mapping after statements were imported, because entries would
     be counted twice
 
-A pipeline that has changed since its artifacts were made is listed: it needs a rebuild.
+A pipeline that has changed since its artifacts were made is listed: it needs a rebuild. The next five due times of each
+job are shown.
 
 With --backends, the servers that bursar.yaml names are tried, too: whether each answers, its version, the rights that the
 project needs, and how long a round trip takes; then whether objects, catalog, vault and Temporal namespace belong to the
@@ -81,6 +83,7 @@ type checkResult struct {
 	OK       bool           `json:"ok"`
 	Errors   []doc.Error    `json:"errors"`
 	Outdated []app.Outdated `json:"outdated,omitempty"`
+	Jobs     []checkedJob   `json:"jobs,omitempty"`
 
 	Backends []app.CheckedBackend `json:"backends,omitempty"`
 }
@@ -94,7 +97,8 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 		})
 	}
 	ok := !slices.ContainsFunc(backends, func(b app.CheckedBackend) bool { return b.Error != "" })
-	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Backends: backends}, func(w io.Writer) {
+	jobs := checkJobs(p, time.Now())
+	return c.result(checkResult{OK: ok, Errors: []doc.Error{}, Outdated: outdated, Jobs: jobs, Backends: backends}, func(w io.Writer) {
 		more := ""
 		if n := len(p.Loads); n > 0 {
 			more = ", " + plural(n, "load", "loads")
@@ -102,8 +106,14 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 		if n := len(p.Models); n > 0 {
 			more += ", " + plural(n, "model", "models")
 		}
+		if n := len(jobs); n > 0 {
+			more += ", " + plural(n, "job", "jobs")
+		}
 		fmt.Fprintf(w, "The project is valid: %s, %s%s.\n",
 			plural(len(p.Streams), "stream", "streams"), plural(len(p.Pipelines), "pipeline", "pipelines"), more)
+		for _, j := range jobs {
+			fmt.Fprintln(w, printable(describeJob(j)))
+		}
 		for i, b := range backends {
 			if same := withSameError(backends[:i], b); same != "" {
 				b.Error = "the same error as " + same
@@ -213,6 +223,8 @@ func (c *cli) init(dir, example string) error {
 		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
 		next := "bursar ingest payments sample/payments.jsonl"
 		switch example {
+		case "reminders":
+			next = "bursar ingest companies sample/companies.jsonl; README.md shows the rest"
 		case "statements":
 			next = "bursar import sample/*"
 		case "warehouse":

@@ -9,12 +9,17 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"bursar/internal/job/process"
 )
 
 // asProgram in the environment makes the test binary be the program, for commands that run commands.
 const asProgram = "BURSAR_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == process.GuardCommand {
+		os.Exit(process.GuardMain(os.Args[2:]))
+	}
 	if os.Getenv(asProgram) != "" {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}

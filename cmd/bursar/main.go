@@ -17,6 +17,7 @@ import (
 	"syscall"
 
 	"bursar/docs"
+	"bursar/internal/job/process"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,9 @@ func init() {
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == process.GuardCommand { // of a program that a task executes
+		os.Exit(process.GuardMain(os.Args[2:]))
+	}
 	debug.SetGCPercent(gcPercent)
 	debug.SetMemoryLimit(memoryLimit)
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
@@ -98,6 +102,7 @@ func (c *cli) commands() []commandGroup {
 	return []commandGroup{
 		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.workerCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
 		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
+		{"Jobs:", []*cobra.Command{c.jobCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
 		}},

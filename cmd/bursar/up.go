@@ -14,6 +14,8 @@ import (
 	"bursar/internal/app"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
+	"bursar/internal/job/record"
+	"bursar/internal/job/slot"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/role"
 
@@ -69,7 +71,7 @@ func (c *cli) serve(ctx context.Context, a *app.App, o app.UpOptions) (err error
 	c.warnStranded(ctx, a)
 	t := &upReporter{cli: c}
 	o.Commands, o.Ready = remoteCommands(a), t.ready
-	o.Hooks = app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed}
+	o.Hooks = app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed, OnSlot: t.slot}
 	err = a.Up(ctx, o)
 	if err == nil {
 		t.line(map[string]string{"event": "stopped"}, "Stopped: all acknowledged events are sealed.")
@@ -155,4 +157,32 @@ func (t *upReporter) failed(pipeline string, err error) {
 	class := failure.Of(err).String()
 	t.line(map[string]string{"event": "failed", "pipeline": pipeline, "class": class, "error": err.Error()},
 		fmt.Sprintf("Failed: %s: %s [%s]", pipeline, oneLine(err.Error()), class))
+}
+
+func (t *upReporter) slot(s record.Slot) {
+	t.line(struct {
+		Event string `json:"event"`
+		record.Slot
+	}{"slot", s}, describeAlert(&s))
+}
+
+// describeAlert says why a person should look at a slot.
+func describeAlert(s *record.Slot) string {
+	text := fmt.Sprintf("Slot %s is %s", s.Ref, s.State)
+	switch s.State {
+	case slot.Running:
+		text = fmt.Sprintf("Slot %s is late: it has not ended by its deadline", s.Ref)
+	case slot.Failed:
+		text = fmt.Sprintf("Slot %s has failed", s.Ref)
+	}
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	if s.Summary.Failed > 0 {
+		text += fmt.Sprintf(": %s of %s", formatCount(s.Summary.Failed), plural(s.Summary.Tasks, "task", "tasks"))
+	}
+	if s.Summary.Error != "" {
+		text += ": " + oneLine(s.Summary.Error)
+	}
+	return text
 }

@@ -31,6 +31,7 @@ objects must be in S3, its catalog and index in PostgreSQL, and its Temporal ser
   reconcile   executes the steps of runs, but for the index
   index       loads the index
   warehouse   publishes into the warehouse
+  job         starts the slots of jobs, and executes their tasks
   api         the HTTP API
 
 ` + "`bursar up`" + ` has all roles, and an inbox. SIGTERM, SIGHUP or Ctrl-C stops a worker: it takes no new work, finishes the steps that it
@@ -88,7 +89,8 @@ func (c *cli) workerListCommand() *cobra.Command {
 		Use:   "list",
 		Short: "List the processes of a project",
 		Long: `Lists the processes that work for the project, and the commands that run at the moment: machine, roles, since when, state, and what
-each does. A process that has died disappears when the database notices it. One that has been suspended or cut off for ten seconds is
+each does: the streams that it owns, the steps that it executes, and the slots whose tasks it executes, with the number of their
+chunks. A process that has died disappears when the database notices it. One that has been suspended or cut off for ten seconds is
 silent: the database still has its session, and others do its work.`,
 		Example: `  bursar worker list
   bursar worker list --json`,

@@ -1,0 +1,180 @@
+// bursar job run: executes a slot now.
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"bursar/internal/app"
+	"bursar/internal/failure"
+	"bursar/internal/job/record"
+	"bursar/internal/job/slot"
+	"bursar/internal/project"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *cli) jobRunCommand() *cobra.Command {
+	due, follow := "", false
+	cmd := &cobra.Command{
+		Use:   "run JOB",
+		Short: "Execute a slot of a job now, and wait until it has ended",
+		Long: `Executes the tasks of a job as those of a slot that is due now, and waits until all have ended. With --slot, executes a slot of the past
+again, as a new run of it: its tasks have the same idempotency keys as before. A slot that a person asks for waits for no other job, and
+begins although the job is paused; the overlap policy applies. While ` + "`bursar up`" + ` runs, it and the workers execute the tasks.
+
+The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` + "`bursar job cancel`" + ` does.`,
+		Example: `  bursar job run reminders
+  bursar job run reminders --slot 2026-11-25T08:00
+  bursar job run reminders --follow`,
+		RunE: onJob(c.open, func(ctx context.Context, a *app.App, j *project.Job, _ []string) error {
+			if err := declared(a, j); err != nil {
+				return err
+			}
+			var at time.Time
+			if due != "" {
+				ref, err := c.pastSlot(ctx, a, j, due)
+				if err != nil {
+					return err
+				}
+				at = ref.Due
+			}
+			return c.runJob(ctx, a, j, at, follow)
+		}),
+	}
+	cmd.Flags().StringVar(&due, "slot", "", "the `due` time of a slot, which is executed again; by default now")
+	cmd.Flags().BoolVar(&follow, "follow", false, "print what the tasks write on standard error")
+	return cmd
+}
+
+// pastSlot reads --slot, which names a due time, but no run.
+func (c *cli) pastSlot(ctx context.Context, a *app.App, j *project.Job, text string) (record.Ref, error) {
+	ref, err := parseSlotOrLatest(ctx, a, j, text)
+	switch {
+	case err != nil:
+		return ref, err
+	case text != latestSlot && ref.Run > 0:
+		return ref, usagef("--slot %s: a slot that is executed again is a new run; leave out /%d", text, ref.Run)
+	case ref.Due.After(time.Now()):
+		return ref, usagef("--slot %s is in the future", text)
+	}
+	return ref, nil
+}
+
+func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.Time, follow bool) error {
+	watch := c.watchTasks(ctx, a, j, follow)
+	s, err := a.RunJob(ctx, j, due, watch.look)
+	watch.end(s.Ref, err == nil)
+	if err != nil {
+		return runError(err, &s)
+	}
+	err = c.result(map[string]any{"slot": s}, func(w io.Writer) { printRan(w, &s, zoneOf(j)) })
+	return errors.Join(err, failedSlot(&s))
+}
+
+// runError adds what is left behind to the error of a slot that could not be executed to its end.
+func runError(err error, s *record.Slot) error {
+	if s.Job == "" { // it is not recorded
+		return err
+	}
+	return &interruptedError{err, fmt.Sprintf("slot %s goes on while `bursar up` runs; `bursar job cancel %s %s` ends it", s, s.Job, slotArgument(s))}
+}
+
+// slotArgument names a slot as an argument of commands.
+func slotArgument(s *record.Slot) string { return strings.TrimPrefix(s.String(), s.Job+"/") }
+
+func printRan(w io.Writer, s *record.Slot, zone *time.Location) {
+	text := fmt.Sprintf("%s %s is %s", s.Job, formatSlot(s, zone), describeSlotState(s))
+	if s.Summary.Tasks > 0 || s.State == slot.Done || s.State == slot.Late {
+		text += ": " + describeSummary(&s.Summary)
+	}
+	if took := formatTook(s); took != noValue {
+		text += ", in " + took
+	}
+	fmt.Fprintln(w, text+".")
+}
+
+// slotFailed is the error of a slot that was executed, and has not ended well.
+type slotFailed struct {
+	text  string
+	class failure.Class
+}
+
+func (e *slotFailed) Error() string { return e.text }
+
+// Class is that of the first task that failed.
+func (e *slotFailed) Class() failure.Class { return e.class }
+
+// failedSlot returns the error of a slot that is neither done nor late.
+func failedSlot(s *record.Slot) error {
+	if s.State == slot.Done || s.State == slot.Late {
+		return nil
+	}
+	text := fmt.Sprintf("slot %s is %s", s, s.State)
+	if reason := describeReason(s); reason != "" {
+		text += ": " + reason
+	}
+	class := failure.Data
+	if named, ok := failure.Parse(s.Summary.Class); ok {
+		class = named
+	}
+	if s.Summary.Failed == 0 {
+		return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more", s.Job, slotArgument(s))
+	}
+	return withHint(&slotFailed{text, class}, "`bursar job logs %s %s --failed` shows what the failed tasks have written", s.Job, slotArgument(s))
+}
+
+// taskWatch shows the progress of a slot: a bar of its tasks on a terminal, or what they write.
+type taskWatch struct {
+	look func(s record.Slot, done, total int) // nil: nothing is shown
+	end  func(ref record.Ref, ended bool)
+}
+
+func (c *cli) watchTasks(ctx context.Context, a *app.App, j *project.Job, follow bool) taskWatch {
+	switch {
+	case follow:
+		f := &follower{out: c.err, seen: map[followed]int64{}}
+		show := func(ref record.Ref) {
+			if err := a.JobOutput(ctx, ref, nil, f.print); err != nil {
+				c.log.Info("cannot read what the tasks write", "error", err)
+			}
+		}
+		return taskWatch{
+			look: func(s record.Slot, _, _ int) { show(s.Ref) },
+			end: func(ref record.Ref, ended bool) {
+				if ended {
+					show(ref)
+				}
+			},
+		}
+	case width(c.err) == 0:
+		return taskWatch{end: func(record.Ref, bool) {}}
+	}
+	var mu sync.Mutex
+	var bar *progressBar
+	return taskWatch{
+		look: func(_ record.Slot, done, total int) {
+			mu.Lock()
+			defer mu.Unlock()
+			if bar == nil && total > 0 {
+				bar = c.meter(j.Name, "tasks", int64(total))
+			}
+			if bar != nil {
+				bar.set(int64(done))
+			}
+		},
+		end: func(record.Ref, bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			if bar != nil {
+				bar.done()
+			}
+		},
+	}
+}
