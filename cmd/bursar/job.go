@@ -168,15 +168,3 @@ func formatSlot(s *record.Slot, zone *time.Location) string {
 	}
 	return text
 }
-
-// formatDuration formats a duration without parts that are zero: 10m, 1h30m.
-func formatDuration(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
-}

@@ -169,13 +169,13 @@ func declaration(j *project.Job) (list []fact) {
 	}
 	add("concurrency", formatCount(j.Concurrency))
 	add("rate", describeRate(j.Rate))
-	add("timeout", formatDuration(j.Timeout))
-	add("heartbeat", formatDuration(j.Heartbeat))
-	add("retry", fmt.Sprintf("%s, wait %s to %s", plural(j.Retry.Attempts, "attempt", "attempts"), formatDuration(j.Retry.Wait), formatDuration(j.Retry.Longest)))
+	add("timeout", project.FormatTime(j.Timeout))
+	add("heartbeat", project.FormatTime(j.Heartbeat))
+	add("retry", fmt.Sprintf("%s, wait %s to %s", plural(j.Retry.Attempts, "attempt", "attempts"), project.FormatTime(j.Retry.Wait), project.FormatTime(j.Retry.Longest)))
 	add("overlap", string(j.Overlap))
 	add("catch_up", describeCatchUp(&j.CatchUp))
 	if j.Deadline > 0 {
-		add("deadline", formatDuration(j.Deadline))
+		add("deadline", project.FormatTime(j.Deadline))
 	}
 	add("fairness", j.Fairness)
 	return list
@@ -232,13 +232,13 @@ func describeRate(r project.Rate) string {
 	if r.Count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s per %s", formatCount(r.Count), formatDuration(r.Per))
+	return fmt.Sprintf("%s per %s", formatCount(r.Count), project.FormatTime(r.Per))
 }
 
 func describeCatchUp(u *project.CatchUp) string {
 	text := string(u.Policy)
 	if u.Age > 0 {
-		text += ", not older than " + formatDuration(u.Age)
+		text += ", not older than " + project.FormatTime(u.Age)
 	}
 	if rate := describeRate(u.Rate); rate != "" {
 		text += ", " + rate

@@ -147,7 +147,7 @@ func formatTook(s *record.Slot) string {
 	if s.Began == nil || s.Ended == nil {
 		return noValue
 	}
-	return formatDuration(s.Ended.Sub(*s.Began).Round(time.Millisecond))
+	return project.FormatTime(s.Ended.Sub(*s.Began).Round(time.Millisecond))
 }
 
 // describeReason says why a slot has ended as it has, or who has asked for it.

@@ -118,7 +118,7 @@ func taskCells(t chunk.Task) []string {
 		exit = strconv.Itoa(*t.Exit)
 	}
 	if t.Attempts > 0 {
-		took = formatDuration(time.Duration(t.Took) * time.Millisecond)
+		took = project.FormatTime(time.Duration(t.Took) * time.Millisecond)
 	}
 	text := t.Error
 	if t.Class != "" {

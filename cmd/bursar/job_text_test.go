@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bursar/internal/job/chunk"
+	"bursar/internal/project"
 )
 
 // TestJobTimes: local times are those at which a job is due, also where the clocks change.
@@ -38,7 +39,7 @@ func TestJobTimes(t *testing.T) {
 		20 * time.Second: "20s", 10 * time.Minute: "10m", time.Hour: "1h", 90 * time.Minute: "1h30m", time.Hour + time.Second: "1h0m1s", 0: "0s", 36 * time.Hour: "36h",
 		1500 * time.Millisecond: "1.5s",
 	} {
-		if got := formatDuration(d); got != want {
+		if got := project.FormatTime(d); got != want {
 			t.Errorf("%d is %s, want %s", d, got, want)
 		}
 	}

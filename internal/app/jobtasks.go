@@ -43,7 +43,7 @@ func (a *App) executor(j *project.Job) (*task.Executor, error) {
 func (a *App) taskDeps(j *project.Job) task.Deps {
 	d := task.Deps{
 		Dir:     a.Project.Dir,
-		Setting: func(key, text string) (string, error) { return a.settingOf(j.File, j.LineOf(key), key, text) },
+		Setting: func(key, text string) (string, error) { return a.settingOf(j.File, j.Lines().At(key), key, text) },
 		Hidden:  a.Project.EnvironmentVariables(),
 		Command: a.executeTaskCommand,
 	}

@@ -3,6 +3,7 @@
 package project
 
 import (
+	"strings"
 	"time"
 
 	"bursar/internal/schedule"
@@ -37,9 +38,6 @@ type Job struct {
 
 	source
 }
-
-// LineOf returns the line of a key, such as task.env.NAME, in the job file.
-func (j *Job) LineOf(key string) int { return j.lines.At(key) }
 
 // DateRange is a range of local dates, both included, as in 2026-12-24.
 type DateRange struct{ From, To string }
@@ -113,6 +111,18 @@ func (t *Task) Kind() string {
 type Rate struct {
 	Count int
 	Per   time.Duration
+}
+
+// FormatTime writes a time as the project's files do, without units that are zero: 10m, 1h30m.
+func FormatTime(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // Retry is how tasks are repeated that fail with an error that may pass.

@@ -34,13 +34,6 @@ const Domain = "bursar"
 // MessageID returns the Message-ID of the message with this id, without angle brackets.
 func MessageID(id string) string { return id + "@" + Domain }
 
-// IDOf returns the id of the message with this Message-ID, with or without angle brackets, and whether it is one of ours.
-func IDOf(messageID string) (string, bool) {
-	trimmed := strings.TrimSuffix(strings.TrimPrefix(messageID, "<"), ">")
-	id, ours := strings.CutSuffix(trimmed, "@"+Domain)
-	return id, ours && validID.MatchString(id)
-}
-
 var validID = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
 // Limits of a message.

@@ -75,11 +75,11 @@ func TestMessagesThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*mail.Message){
 		"no recipient":           func(m *mail.Message) { m.To = " " },
 		"a name only":            func(m *mail.Message) { m.To = "jane" },
-		"a header in to":         func(m *mail.Message) { m.To = "jane@example.org\r\nBcc: eve@example.net" },
+		"a header in to":         func(m *mail.Message) { m.To = "jane@example.org\r\nBcc: mallory@example.net" },
 		"a line end in to":       func(m *mail.Message) { m.To = "jane@example.org\n" },
 		"a command in to":        func(m *mail.Message) { m.To = `"a> SIZE=1 <b"@example.org` },
 		"a quoted local part":    func(m *mail.Message) { m.To = `"a b"@example.org` },
-		"a hidden line end":      func(m *mail.Message) { m.To = "=?utf-8?q?a=0D=0ABcc:_eve@example.net?= <jane@example.org>" },
+		"a hidden line end":      func(m *mail.Message) { m.To = "=?utf-8?q?a=0D=0ABcc:_mallory@example.net?= <jane@example.org>" },
 		"an empty domain":        func(m *mail.Message) { m.To = "jane@" },
 		"an address literal":     func(m *mail.Message) { m.To = "jane@[127.0.0.1]" },
 		"too long an address":    func(m *mail.Message) { m.To = strings.Repeat("a", 300) + "@example.org" },
@@ -131,24 +131,12 @@ func TestMostRecipients(t *testing.T) {
 	}
 }
 
-func TestMessageID(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"00ff@bursar": "00ff", "<00ff@bursar>": "00ff", mail.MessageID("a.b-c_d"): "a.b-c_d",
-		"00ff": "", "00ff@example.com": "", "@bursar": "", "a b@bursar": "", "a@b@bursar": "", "": "",
-	} {
-		if id, ok := mail.IDOf(text); ok != (want != "") || (ok && id != want) {
-			t.Errorf("IDOf(%q) = %q, %v, want %q", text, id, ok, want)
-		}
-	}
-}
-
 // FuzzNoTextBecomesAHeader sends messages whose texts are arbitrary, and reads what the server received.
 func FuzzNoTextBecomesAHeader(f *testing.F) {
 	s := mailtest.New(f, mailtest.Options{Raw: true})
 	c := plain(f, s, 1)
 	f.Add("Invoice 7", "jane@example.org", "text")
-	f.Add("a\r\nX-Injected: yes", "=?utf-8?q?a=0D=0AX-Injected:_b?= <a@b.c>", "text\r\n.\r\nMAIL FROM:<eve@example.net>")
+	f.Add("a\r\nX-Injected: yes", "=?utf-8?q?a=0D=0AX-Injected:_b?= <a@b.c>", "text\r\n.\r\nMAIL FROM:<mallory@example.net>")
 	f.Add("\r\n\r\nbody", `"a\r\nX-Injected: b" <a@b.c>`, ".\n..\n")
 	f.Add(strings.Repeat("ž", 400)+"\nX-Injected: yes", "ž@ž.ž, b@c.d", "\r\r\n\n.\r\n")
 	f.Fuzz(func(t *testing.T, subject, to, text string) {

@@ -50,12 +50,9 @@ func (s *Slots) RunNow(ctx context.Context, j *project.Job, due time.Time, by st
 // Begin lets one waiting slot begin, if it may, where nothing decides about the others.
 func (s *Slots) Begin(ctx context.Context, jobs []*project.Job, j *project.Job, ref Ref) (out Slot, err error) {
 	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		found, err := get(tx, ref)
+		found, err := existing(tx, ref)
 		if err != nil {
 			return err
-		}
-		if found == nil {
-			return notFound(ref)
 		}
 		out = *found
 		if out.State != slot.Waiting {

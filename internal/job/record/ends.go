@@ -14,12 +14,9 @@ import (
 // End records how a slot that was executed has ended. A slot that has ended stays as it is. j is nil if the job is not declared any more.
 func (s *Slots) End(ctx context.Context, j *project.Job, ref Ref, summary Summary) (out Slot, err error) {
 	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		found, err := get(tx, ref)
+		found, err := existing(tx, ref)
 		if err != nil {
 			return err
-		}
-		if found == nil {
-			return notFound(ref)
 		}
 		out = *found
 		if out.State != slot.Running {
@@ -51,12 +48,9 @@ func (s *Slots) End(ctx context.Context, j *project.Job, ref Ref, summary Summar
 // Cancel asks for the end of a slot: one that waits ends at once, one that is executed soon.
 func (s *Slots) Cancel(ctx context.Context, ref Ref, by string) (out Slot, err error) {
 	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		found, err := get(tx, ref)
+		found, err := existing(tx, ref)
 		if err != nil {
 			return err
-		}
-		if found == nil {
-			return notFound(ref)
 		}
 		out = *found
 		now := s.Now().UTC()

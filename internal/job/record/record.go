@@ -204,6 +204,15 @@ func get(tx catalog.Tx, r Ref) (*Slot, error) {
 	return &s, nil
 }
 
+// existing is get for a slot that must be there.
+func existing(tx catalog.Tx, r Ref) (*Slot, error) {
+	s, err := get(tx, r)
+	if s == nil && err == nil {
+		err = notFound(r)
+	}
+	return s, err
+}
+
 // newest returns the newest slot of a job that is due at or before a time, or at any time; nil if there is none. Ranges are due at their end.
 func newest(tx catalog.Tx, job string, until time.Time) (*Slot, error) {
 	prefix, after := slotPrefix+job+"/", ""

@@ -5,7 +5,6 @@ package record
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -192,21 +191,9 @@ func (e *explaining) rate() error {
 	if ahead < rate.Count {
 		return nil
 	}
-	e.Waits = append(e.Waits, fmt.Sprintf("catch_up.rate, %d per %s", rate.Count, briefly(rate.Per)))
+	e.Waits = append(e.Waits, fmt.Sprintf("catch_up.rate, %d per %s", rate.Count, project.FormatTime(rate.Per)))
 	if next := window.Add(time.Duration(ahead/rate.Count) * rate.Per); next.After(e.Begins) && !e.Begins.IsZero() {
 		e.Begins = next
 	}
 	return nil
-}
-
-// briefly writes a duration without units that are zero: 10m, not 10m0s.
-func briefly(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

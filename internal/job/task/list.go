@@ -41,7 +41,7 @@ func (e *Executor) PartitionSQL(due time.Time) (string, error) {
 // that of this process without Bursar's settings and the hidden variables.
 func (e *Executor) List(ctx context.Context, stdout func([]byte)) error {
 	if e.job.Timeout > 0 {
-		timeout := fmt.Errorf("it took longer than %s; raise `timeout` if it needs more time", brief(e.job.Timeout))
+		timeout := fmt.Errorf("it took longer than %s; raise `timeout` if it needs more time", project.FormatTime(e.job.Timeout))
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, e.job.Timeout, timeout)
 		defer cancel()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -76,16 +75,4 @@ func line(text string) string {
 		end--
 	}
 	return text[:end] + more
-}
-
-// brief writes a duration without the units that are zero at its end, as in 10m.
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

@@ -128,7 +128,7 @@ func New(j *project.Job, d Deps) (*Executor, error) {
 // Execute executes an attempt. It takes no longer than the job's timeout, and as long as what is executed needs to stop.
 func (e *Executor) Execute(ctx context.Context, given Attempt) Outcome {
 	if e.job.Timeout > 0 {
-		timeout := fmt.Errorf("it took longer than %s; raise `timeout` if it needs more time", brief(e.job.Timeout))
+		timeout := fmt.Errorf("it took longer than %s; raise `timeout` if it needs more time", project.FormatTime(e.job.Timeout))
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, e.job.Timeout, timeout)
 		defer cancel()

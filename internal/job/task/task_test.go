@@ -258,7 +258,7 @@ func TestDurations(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		10 * time.Minute: "10m", time.Hour: "1h", 90 * time.Minute: "1h30m", 10 * time.Second: "10s", 100 * time.Second: "1m40s", 24 * time.Hour: "24h",
 	} {
-		if got := brief(d); got != want {
+		if got := project.FormatTime(d); got != want {
 			t.Errorf("%v is written %s, want %s", d, got, want)
 		}
 	}
