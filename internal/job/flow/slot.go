@@ -102,6 +102,7 @@ type slotRun struct {
 	next    int             // the first of them that was not handed out
 	later   []chunk.Unended // chunks to execute, sorted by when they may begin
 	running int             // activities
+	again   bool            // what was handed out last had been begun before
 	losses  int             // of workers, in a row
 	failed  error           // why the slot cannot go on
 	changed bool            // since the last wait began
@@ -192,9 +193,11 @@ func (s *slotRun) add(u chunk.Unended) {
 	s.later = slices.Insert(s.later, at, u)
 }
 
-// take returns the next chunks to execute: those whose time has come, then those that nobody has begun.
+// take returns the next chunks to execute: in turn, one whose time has come again and some that nobody has begun, so that neither keeps the
+// other waiting.
 func (s *slotRun) take(now time.Time) (numbers []int) {
-	if len(s.later) > 0 && !s.later[0].Again.After(now) {
+	isDue, isFresh := len(s.later) > 0 && !s.later[0].Again.After(now), s.next < s.chunks
+	if s.again = isDue && !(isFresh && s.again); s.again {
 		numbers = []int{s.later[0].Chunk}
 		s.later = s.later[1:]
 		return numbers

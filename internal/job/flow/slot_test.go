@@ -73,6 +73,28 @@ func TestWaitsForRetries(t *testing.T) {
 	}
 }
 
+// TestRetriesLetOthersBegin: chunks whose tasks are due again at once do not keep those waiting that nobody has begun.
+func TestRetriesLetOthersBegin(t *testing.T) {
+	t.Parallel()
+	const chunks = 40
+	s := newScripted(chunks, 1)
+	for i := range chunks / 2 {
+		s.rest[i] = slices.Repeat([]chunk.Executed{{Remaining: 1}}, 100)
+	}
+	if _, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err != nil {
+		t.Fatalf("%v, %+v", err, s.ending)
+	}
+	last := slices.Index(s.calls, fmt.Sprint("chunk ", chunks-1))
+	if retries := last - chunks; retries > chunks {
+		t.Errorf("%d chunks were executed again before the last one had begun", retries)
+	}
+	for i := range chunks / 2 {
+		if n := s.count(fmt.Sprint("chunk ", i)); n != 101 {
+			t.Errorf("chunk %d was executed %d times", i, n)
+		}
+	}
+}
+
 // TestWorkersThatFail: chunks are executed again after a while, but not for ever.
 func TestWorkersThatFail(t *testing.T) {
 	t.Parallel()
