@@ -100,7 +100,16 @@ type identityRecord struct {
 // secret it is at its first use, so that a folder without it is noticed. With renew, a folder without it may make a new one.
 func OpenSharedSecret(ctx context.Context, c catalog.Catalog, store identity.Store, renew bool) (*identity.File, error) {
 	shared := identity.Shared{Renew: renew, Record: func(check string) error {
-		return c.Update(context.WithoutCancel(ctx), func(tx catalog.Tx) error { return tx.Put(identityKey, identityRecord{check}) })
+		return c.Update(context.WithoutCancel(ctx), func(tx catalog.Tx) error {
+			var other identityRecord
+			if _, err := tx.Get(identityKey, &other); err != nil {
+				return err
+			}
+			if other.Check != "" && other.Check != check && !renew { // another process has been first
+				return &identity.CopyError{Place: store.String(), Reason: "is not the key that the project uses"}
+			}
+			return tx.Put(identityKey, identityRecord{check})
+		})
 	}}
 	err := c.View(ctx, func(tx catalog.Tx) error {
 		var record identityRecord

@@ -140,8 +140,12 @@ func TestSharedIdentityKey(t *testing.T) {
 		return err
 	}
 	h.Store.Secret = open("first", false)
+	early := open("early", false) // when the project has no key yet
 	if err := ingest("a.jsonl", sales(0, 3)); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := early.Key(); err == nil || !strings.Contains(err.Error(), "is not the key that the project uses: copy vault.age") {
+		t.Errorf("a second process makes another key: %v", err)
 	}
 	h.Store.Secret = open("second", false)
 	for what, err := range map[string]error{
