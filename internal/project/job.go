@@ -169,6 +169,8 @@ type Mail struct {
 	TLS      string // MailTLSRequired (default), MailTLSImplicit or MailTLSNone
 	From     string
 	Sent     string // URL that finds sent messages, with {id} for a message id; empty: none
+
+	Connections int // of a process at the same time; 0: the default of package mail
 }
 
 // The kinds of encryption between Bursar and an SMTP server.

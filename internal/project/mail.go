@@ -15,20 +15,24 @@ import (
 // MessageID is what stands for the id of a message in Mail.Sent.
 const MessageID = "{id}"
 
+// maxMailConnections is the most connections of a process to a mail server: servers refuse too many from one machine.
+const maxMailConnections = 100
+
 // readMail reads the mail server; the zero value is none.
 func readMail(o doc.Section) Mail {
-	s := o.Sub("mail", "address", "user", "password", "tls", "from", "sent")
+	s := o.Sub("mail", "address", "user", "password", "tls", "from", "sent", "connections")
 	if !o.Has("mail") {
 		return Mail{}
 	}
 	s.Require("address", "from")
 	m := Mail{Address: s.Text("address"), User: s.Text("user"), Password: s.Text("password"), From: s.Text("from"), Sent: s.Text("sent")}
 	for _, key := range s.Keys {
-		if key != "tls" {
+		if key != "tls" && key != "connections" {
 			checkReference(s, key, s.Values[key].Value)
 		}
 	}
 	m.TLS = cmp.Or(s.OneOf("tls", MailTLSRequired, MailTLSImplicit, MailTLSNone), MailTLSRequired)
+	m.Connections = int(s.Number("connections", 0, 1, maxMailConnections))
 	m.checkAddress(s)
 	if m.From != "" && !isReference(m.From) {
 		if _, err := mail.ParseAddress(m.From); err != nil {

@@ -15,8 +15,8 @@ func TestReadMail(t *testing.T) {
 		"":                                   {},
 		`{address: "a.b:587", from: a@b.de}`: {Address: "a.b:587", TLS: MailTLSRequired, From: "a@b.de"},
 		`{address: "[::1]:25", from: "A <a@b.de>", tls: none}`: {Address: "[::1]:25", TLS: MailTLSNone, From: "A <a@b.de>"},
-		`{address: env:A, user: vault:u, password: vault:p, tls: implicit, from: vault:f, sent: env:S}`: {
-			Address: "env:A", User: "vault:u", Password: "vault:p", TLS: MailTLSImplicit, From: "vault:f", Sent: "env:S",
+		`{address: env:A, user: vault:u, password: vault:p, tls: implicit, from: vault:f, sent: env:S, connections: 16}`: {
+			Address: "env:A", User: "vault:u", Password: "vault:p", TLS: MailTLSImplicit, From: "vault:f", Sent: "env:S", Connections: 16,
 		},
 		`{address: "localhost:25", tls: none, from: a@b.de, sent: "http://localhost/search?query={id}"}`: {
 			Address: "localhost:25", TLS: MailTLSNone, From: "a@b.de", Sent: "http://localhost/search?query={id}",
@@ -48,6 +48,8 @@ func TestBrokenMail(t *testing.T) {
 		{"tls: starttls", "tls: none", "6: `tls` is none, but `smtp.example.com` is another machine"},
 		{"{id}", "ID", "7: `sent` must contain {id}, which stands for the id of the message to find: as in https://mail.example.com/search?query={id}"},
 		{"https://a.b/", "imap://a.b/", "7: `sent` must be a URL that begins with http:// or https://"},
+		{"  tls:", "  connections: 0\n  tls:", "6: `connections` must be a whole number from 1 to 100"},
+		{"  tls:", "  connections: env:N\n  tls:", "6: `connections` must be a whole number from 1 to 100"},
 		{"sent:", "seen:", "7: unknown key `seen`"},
 	} {
 		text := strings.Replace(good, c.change, c.to, 1)
