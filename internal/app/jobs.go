@@ -29,10 +29,11 @@ type jobs struct {
 	writes    chunk.Writes    // of the tasks that this process executes
 	commands  serve.Commands  // executes one of Bursar's commands on the open project
 
-	mu        sync.Mutex
-	executors map[string]*task.Executor // by job
-	mail      *mail.Client              // nil until it is needed
-	turn      chan struct{}             // held to bring the tables up to date; nil until it is needed
+	mu         sync.Mutex
+	executors  map[string]*task.Executor // by job
+	conditions *conditions               // nil until there is an executor
+	mail       *mail.Client              // nil until it is needed
+	turn       chan struct{}             // held to bring the tables up to date; nil until it is needed
 
 	published   time.Time // when the tables were last brought up to date for a task; turn guards it
 	publishTook time.Duration

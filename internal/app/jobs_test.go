@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/failure"
 	"bursar/internal/job/chunk"
 	"bursar/internal/job/record"
 	"bursar/internal/job/slot"
@@ -139,8 +140,19 @@ task: {sql: "DELETE FROM closed WHERE company = {{.other}}"}
 			t.Fatal(err)
 		}
 	}
-	if ok, err := a.askForTask(t.Context(), "SELECT count(*) = 2 AND bool_or(company = 'it''s') FROM closed"); err != nil || !ok {
-		t.Errorf("the table: %v, %v", ok, err)
+	both := "SELECT count(*) = 2 AND bool_or(company = 'it''s') FROM closed -- both are there"
+	if yes, err := a.askConditions(t.Context(), []string{both}); err != nil || !slices.Equal(yes, []bool{true}) {
+		t.Errorf("the table: %v, %v", yes, err)
+	}
+	if yes, err := a.askConditions(t.Context(), []string{both, "WITH w AS (SELECT NULL = 1 AS n) FROM w", "SELECT true WHERE false", both}); err != nil || !slices.Equal(yes, []bool{true, false, false, true}) {
+		t.Errorf("several conditions: %v, %v", yes, err)
+	}
+	for _, bad := range []string{"SELECT 1", "SELECT true, true", "SELECT true FROM closed", "SELECT"} {
+		for _, others := range [][]string{{}, {both}, {both, both}} {
+			if yes, err := a.askConditions(t.Context(), append(others, bad)); err == nil || failure.Of(err) != failure.Data {
+				t.Errorf("%s after %d: %v, %v", bad, len(others), yes, err)
+			}
+		}
 	}
 	if s, _ := runJob(t, a, "count"); s.State != slot.Done || s.Summary.Tasks != 0 {
 		t.Errorf("no partitions: %+v", s)

@@ -40,6 +40,7 @@ func (a *App) executor(j *project.Job) (*task.Executor, error) {
 	return e, nil
 }
 
+// taskDeps returns what the tasks of a job use; a.jobs.mu is held.
 func (a *App) taskDeps(j *project.Job) task.Deps {
 	d := task.Deps{
 		Dir:     a.Project.Dir,
@@ -48,7 +49,10 @@ func (a *App) taskDeps(j *project.Job) task.Deps {
 		Command: a.executeTaskCommand,
 	}
 	if a.hasWarehouse() {
-		d.SQL, d.Ask = a.executeTaskSQL, a.askForTask
+		if a.jobs.conditions == nil {
+			a.jobs.conditions = newConditions(a.askConditions)
+		}
+		d.SQL, d.Ask = a.executeTaskSQL, a.jobs.conditions.isTrue
 	}
 	if m := a.Project.Config.Mail; m.Address != "" {
 		d.Mail = a.mailClient
@@ -67,7 +71,7 @@ func (a *App) mailClient() (task.Sender, error) {
 		return a.jobs.mail, nil
 	}
 	declared := a.Project.Config.Mail
-	config, password := mail.Config{TLS: declared.TLS}, ""
+	config, password := mail.Config{TLS: declared.TLS, Connections: declared.Connections}, ""
 	for _, s := range []struct {
 		key, text string
 		to        *string
@@ -181,25 +185,6 @@ func (a *App) publishTurn() chan struct{} {
 
 // taskQueryTimeout bounds a query of a task or of partitions.
 const taskQueryTimeout = 10 * time.Minute
-
-// askForTask asks the warehouse a question whose answer is true or not.
-func (a *App) askForTask(ctx context.Context, sql string) (yes bool, err error) {
-	rows := 0
-	err = a.askWarehouse(ctx, sql, 2, func(columns []questions.Column, values []column.Vector) error {
-		if len(columns) != 1 || columns[0].Field.Type.Kind != column.Bool {
-			return failure.Wrap(failure.Data, errors.New("only_if: the query must have one column, of type bool, as in SELECT status = 'open' FROM …"))
-		}
-		n := values[0].Len()
-		if rows += n; rows > 1 {
-			return failure.Wrap(failure.Data, errors.New("only_if: the query has several rows; it must have one or none"))
-		}
-		for i := range n {
-			yes = string(values[0].AppendPlain(nil, i)) == "true"
-		}
-		return nil
-	})
-	return yes, err
-}
 
 func (a *App) askWarehouse(ctx context.Context, sql string, rows int64, each func([]questions.Column, []column.Vector) error) error {
 	if err := a.publishForTask(ctx); err != nil {

@@ -1,0 +1,123 @@
+// Conditions that are asked together.
+
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestConditionsTogether: what waits while a statement is executed is asked in the next one, and each gets its own answer.
+func TestConditionsTogether(t *testing.T) {
+	t.Parallel()
+	const many = 500
+	var (
+		statements int
+		first      = make(chan int)
+		begin      = make(chan struct{})
+	)
+	c := newConditions(func(_ context.Context, sql []string) ([]bool, error) {
+		if statements++; statements == 1 {
+			first <- len(sql)
+			<-begin
+		}
+		answers := make([]bool, len(sql))
+		for i, one := range sql {
+			answers[i] = strings.HasSuffix(one, "7")
+		}
+		return answers, nil
+	})
+	var asking sync.WaitGroup
+	for i := range many {
+		asking.Go(func() {
+			sql := fmt.Sprint("condition ", i)
+			if yes, err := c.isTrue(t.Context(), sql); err != nil || yes != strings.HasSuffix(sql, "7") {
+				t.Errorf("%s: %v, %v", sql, yes, err)
+			}
+		})
+	}
+	c.awaitWaiting(many - <-first)
+	close(begin)
+	asking.Wait()
+	if most := 1 + (many+mostConditions-1)/mostConditions; statements > most {
+		t.Errorf("%d statements for %d conditions", statements, many)
+	}
+}
+
+// awaitWaiting returns when some conditions wait.
+func (c *conditions) awaitWaiting(n int) {
+	for count := 0; count < n; runtime.Gosched() {
+		c.mu.Lock()
+		count = len(c.waiting)
+		c.mu.Unlock()
+	}
+}
+
+// TestConditionsFault: the fault of one condition is not that of the others, and neither is the end of the context of the one who asks.
+func TestConditionsFault(t *testing.T) {
+	t.Parallel()
+	begin, taken, first := make(chan struct{}), make(chan struct{}), true
+	c := newConditions(func(ctx context.Context, sql []string) ([]bool, error) {
+		if first {
+			first = false
+			taken <- struct{}{}
+			<-begin
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		answers := make([]bool, len(sql))
+		for i, one := range sql {
+			if one == "bad" {
+				return nil, errors.New("syntax error")
+			}
+			answers[i] = true
+		}
+		return answers, nil
+	})
+	stopped, stop := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if _, err := c.isTrue(stopped, "stopped"); !errors.Is(err, context.Canceled) {
+			t.Errorf("stopped: %v", err)
+		}
+	})
+	<-taken
+	for i := range 20 {
+		asking.Go(func() {
+			sql, want := fmt.Sprint("condition ", i), ""
+			if i == 7 {
+				sql, want = "bad", "syntax error"
+			}
+			if yes, err := c.isTrue(t.Context(), sql); yes != (want == "") || want != "" && (err == nil || err.Error() != want) {
+				t.Errorf("%s: %v, %v", sql, yes, err)
+			}
+		})
+	}
+	c.awaitWaiting(20)
+	stop()
+	close(begin)
+	asking.Wait()
+}
+
+// TestConditionsBounds: a statement has no more conditions, and no more text, than it may.
+func TestConditionsBounds(t *testing.T) {
+	t.Parallel()
+	c := newConditions(nil)
+	add := func(sql string) { c.waiting = append(c.waiting, &condition{sql: sql}) }
+	for range mostConditions + 1 {
+		add("short")
+	}
+	add(strings.Repeat("x", mostConditionBytes+1))
+	add(strings.Repeat("x", mostConditionBytes))
+	for i, want := range []int{mostConditions, 1, 1, 1, 0} {
+		if got := len(c.take()); got != want {
+			t.Errorf("%d: %d conditions, want %d", i, got, want)
+		}
+	}
+}
