@@ -73,9 +73,9 @@ func newReminders(t *testing.T, seed uint64, companies, invoices int) *reminders
 	search := httptest.NewServer(r.server.Handler())
 	t.Cleanup(search.Close)
 	must(t, 0, "init", r.dir, "--example", "reminders")
-	r.edit("bursar.yaml", "env:SMTP_ADDRESS", r.server.Address(), "env:SMTP_SEARCH", strconv.Quote(search.URL+"/api/v1/search?query=message-id:{id}"))
+	r.edit("bursar.yaml", "env:SMTP_ADDRESS", r.server.Address(), "env:SMTP_SEARCH", strconv.Quote(search.URL+"/api/v1/search?query=message-id:{id}")+"\n  connections: 64")
 	// Stalls are longer than the timeout, and no message waits for minutes after the mail server was away.
-	r.edit("jobs/reminders.yaml", "retry: {attempts: 20, longest: 5m}", "retry: {attempts: 100, wait: 200ms, longest: 2s}\ntimeout: 5s\nheartbeat: 2s")
+	r.edit("jobs/reminders.yaml", "retry: {attempts: 20, longest: 5m}", "retry: {attempts: 100, wait: 200ms, longest: 2s}\ntimeout: 5s\nheartbeat: 2s\nconcurrency: 64")
 	return r
 }
 

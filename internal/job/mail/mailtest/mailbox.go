@@ -24,6 +24,8 @@ type Message struct {
 	Size      int
 	Created   time.Time
 	Raw       []byte // nil unless Options.Raw
+
+	searched string // MessageID in lower case
 }
 
 // read takes what the mailbox shows from the headers.
@@ -33,6 +35,7 @@ func (m *Message) read(raw []byte) error {
 		return fmt.Errorf("read headers: %w", err)
 	}
 	m.MessageID = strings.Trim(parsed.Header.Get("Message-ID"), "<>")
+	m.searched = strings.ToLower(m.MessageID)
 	m.Subject = parsed.Header.Get("Subject")
 	m.Size = len(raw)
 	return nil
@@ -127,7 +130,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, part string) {
 	out := listJSON{Total: len(s.mailbox.messages), Unread: len(s.mailbox.messages), Start: start, Messages: []messageJSON{}}
 	for i := len(s.mailbox.messages) - 1; i >= 0; i-- {
 		m := &s.mailbox.messages[i]
-		if part != "" && !strings.Contains(strings.ToLower(m.MessageID), part) {
+		if part != "" && !strings.Contains(m.searched, part) {
 			continue
 		}
 		if out.MessagesCount >= start && len(out.Messages) < limit {
