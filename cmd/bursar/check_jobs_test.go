@@ -103,3 +103,18 @@ func TestCheckTaskCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckRefusesValuesInQuotes: what a task would fail with for any value is found before there are tasks.
+func TestCheckRefusesValuesInQuotes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file(t, dir, "bursar.yaml", "")
+	file(t, dir, "jobs/quoted.yaml", "job: quoted\ntask: {sql: \"DELETE FROM t WHERE id = {{.key}}\"}\nonly_if: |\n  SELECT '{{.key}}' = 'a'\n")
+	file(t, dir, "jobs/misspelt.yaml", "job: misspelt\ntask: {sql: \"DELETE FROM t WHERE id = '{{.kye}}'\"}\n")
+	got := must(t, 2, "check", "--project", dir)
+	for _, want := range []string{"jobs/quoted.yaml:3: only_if: a value is inside quotes", "jobs/misspelt.yaml:2: `sql`: unknown variable `.kye`"} {
+		if strings.Count(got.out, want) != 1 {
+			t.Errorf("check prints %s, want %s", got.out, want)
+		}
+	}
+}

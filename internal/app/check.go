@@ -14,6 +14,7 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/event"
 	"bursar/internal/failure"
+	"bursar/internal/job/task"
 	"bursar/internal/project"
 	"bursar/internal/project/bind"
 	"bursar/internal/project/doc"
@@ -85,6 +86,7 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	}
 	defer session.Close()
 	errs = append(errs, bind.Check(ctx, p, session)...)
+	errs = append(errs, checkTemplates(p, errs)...)
 	_, modelErrs := models.Parse(ctx, session, p)
 	errs = append(errs, modelErrs...)
 	if err := ctx.Err(); err != nil {
@@ -94,6 +96,16 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 		return p, &ProjectError{errs}
 	}
 	return p, nil
+}
+
+// checkTemplates reports templates of jobs that cannot be executed, in declarations without other faults.
+func checkTemplates(p *project.Project, known []doc.Error) (faults []doc.Error) {
+	for _, j := range p.Jobs {
+		if !slices.ContainsFunc(known, func(fault doc.Error) bool { return fault.File == j.File }) {
+			faults = append(faults, task.Check(j)...)
+		}
+	}
+	return faults
 }
 
 // Outdated is a pipeline whose definition has changed since its artifacts were made.

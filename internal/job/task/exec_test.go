@@ -55,7 +55,7 @@ func TestProgramEnds(t *testing.T) {
 		{"not started", process.Result{}, failure.Wrap(failure.Data, errors.New("no such file")), Failed, failure.Data, "no such file", false},
 		{"unknown", process.Result{}, failure.Wrap(failure.Transient, process.ErrUnknownEnd), Failed, failure.Transient, "how it ended is not known", true},
 	} {
-		e := newExecutor(t, &project.Job{Task: project.Task{Exec: []string{"./remind.sh"}}, Retry: project.Retry{ExitCodes: codes}}, Deps{})
+		e := executorOf(t, &project.Job{Task: project.Task{Exec: []string{"./remind.sh"}}, Retry: project.Retry{ExitCodes: codes}}, Deps{})
 		g, _ := e.kind.(*program)
 		g.run = func(context.Context, process.Command) (process.Result, error) {
 			c.result.UserTime, c.result.SystemTime, c.result.MaxRSS = 2*time.Second, time.Second, 1<<20
@@ -72,7 +72,7 @@ func TestProgramEnds(t *testing.T) {
 func TestProgramCommand(t *testing.T) {
 	t.Parallel()
 	setting := func(key, text string) (string, error) { return key + " is " + text, nil }
-	e := newExecutor(t, &project.Job{Task: project.Task{
+	e := executorOf(t, &project.Job{Task: project.Task{
 		Exec: []string{"./remind.sh", "-c", "{{.company}}", "{{.note}}"}, Env: map[string]string{"TOKEN": "vault:token", "CITY": "in {{.date}}", "SET": "x", "BURSAR_TASK": "no"},
 		Dir: "reports", Confirm: "sent {{.id}}",
 	}}, Deps{Dir: "/project", Setting: setting, Hidden: []string{"DB_PASSWORD"}})
@@ -119,7 +119,7 @@ func TestRefusedCommands(t *testing.T) {
 		deps := Deps{Setting: func(string, string) (string, error) {
 			return "", failure.Wrap(failure.Data, errors.New("the vault does not contain none"))
 		}}
-		e := newExecutor(t, &project.Job{Task: c.task}, deps)
+		e := executorOf(t, &project.Job{Task: c.task}, deps)
 		check(t, c.want, e.Execute(t.Context(), attemptOf(t, "nul up", "nul", "a\x00", "up", "../x")), Failed, failure.Data, c.want, false)
 	}
 }
@@ -152,7 +152,7 @@ func TestRealPrograms(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(folder, "run.sh"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			e := newExecutor(t, &project.Job{Output: 1 << 10, Timeout: c.timeout, Task: project.Task{
+			e := executorOf(t, &project.Job{Output: 1 << 10, Timeout: c.timeout, Task: project.Task{
 				Exec: []string{"./run.sh", "a b"}, Dir: "reports", Confirm: c.confirm, Env: map[string]string{"TOKEN": "vault:token"},
 			}}, Deps{Dir: dir, Setting: func(string, string) (string, error) { return "correct-horse", nil }})
 			o := e.Execute(t.Context(), attemptOf(t, ""))
@@ -166,7 +166,7 @@ func TestRealPrograms(t *testing.T) {
 
 func TestMissingProgram(t *testing.T) {
 	t.Parallel()
-	e := newExecutor(t, &project.Job{Task: project.Task{Exec: []string{"./missing.sh"}}}, Deps{Dir: t.TempDir()})
+	e := executorOf(t, &project.Job{Task: project.Task{Exec: []string{"./missing.sh"}}}, Deps{Dir: t.TempDir()})
 	o := e.Execute(t.Context(), attemptOf(t, ""))
 	check(t, "missing", o, Failed, failure.Data, "missing.sh", false)
 	if strings.Count(o.Error, "missing.sh") != 1 {

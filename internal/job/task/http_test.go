@@ -46,7 +46,7 @@ func TestRequest(t *testing.T) {
 		}
 		return "Bearer t0ps3cret", nil
 	}}
-	o := newExecutor(t, job, deps).Execute(t.Context(), attemptOf(t, "company", "company", "a/b?c"))
+	o := executorOf(t, job, deps).Execute(t.Context(), attemptOf(t, "company", "company", "a/b?c"))
 	check(t, "request", o, Done, failure.Bug, "", false)
 	if string(o.Output) != "ok, accepted; you sent [redacted]" || o.Cut != 0 {
 		t.Errorf("output %q, %d bytes cut", o.Output, o.Cut)
@@ -105,7 +105,7 @@ func TestStatus(t *testing.T) {
 			w.WriteHeader(c.status)
 			_, _ = io.WriteString(w, "why") // 204 and 304 have no body
 		})
-		e := newExecutor(t, httpJob(s, "/x?token=abc"), Deps{})
+		e := executorOf(t, httpJob(s, "/x?token=abc"), Deps{})
 		e.now = func() time.Time { return now }
 		o := e.Execute(t.Context(), attemptOf(t, ""))
 		state, text := Failed, "POST "+s.URL+"/x: HTTP "
@@ -149,7 +149,7 @@ func TestConfirmAnswer(t *testing.T) {
 		})
 		job := httpJob(s, "/")
 		job.Task.Confirm, job.Output = c.confirm, 1000
-		o := newExecutor(t, job, Deps{}).Execute(t.Context(), attemptOf(t, ""))
+		o := executorOf(t, job, Deps{}).Execute(t.Context(), attemptOf(t, ""))
 		check(t, c.name, o, c.state, c.class, c.text, c.uncertain)
 		if int64(len(o.Output))+o.Cut != int64(len(c.body)) || len(o.Output) != min(len(c.body), 1000) {
 			t.Errorf("%s: %d bytes of output, %d cut", c.name, len(o.Output), o.Cut)
@@ -186,7 +186,7 @@ func TestRedirects(t *testing.T) {
 		if c.method == "POST" {
 			job.Task.HTTP.Body = "body"
 		}
-		o := newExecutor(t, job, Deps{}).Execute(t.Context(), attemptOf(t, ""))
+		o := executorOf(t, job, Deps{}).Execute(t.Context(), attemptOf(t, ""))
 		if c.state == Done {
 			check(t, c.name, o, Done, failure.Bug, "", false)
 			continue
@@ -215,19 +215,19 @@ func TestConnections(t *testing.T) {
 	gone.Close()
 	a := attemptOf(t, "")
 	const private = "/x?key=s3cr3t#s3cr3t"
-	o := newExecutor(t, httpJob(gone, private), Deps{}).Execute(t.Context(), a)
+	o := executorOf(t, httpJob(gone, private), Deps{}).Execute(t.Context(), a)
 	check(t, "not connected", o, Failed, failure.Transient, "POST "+gone.URL+"/x: dial", false)
 	noSecret(t, o)
-	o = newExecutor(t, httpJob(closes, private), Deps{}).Execute(t.Context(), a)
+	o = executorOf(t, httpJob(closes, private), Deps{}).Execute(t.Context(), a)
 	check(t, "closed", o, Failed, failure.Transient, "POST "+closes.URL+"/x: EOF", true)
 	noSecret(t, o)
 	job := httpJob(stalls, private)
 	job.Timeout = 50 * time.Millisecond
-	check(t, "timeout", newExecutor(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Transient, "/x: it took longer than 50ms", true)
+	check(t, "timeout", executorOf(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Transient, "/x: it took longer than 50ms", true)
 	<-begun
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-begun; cancel() }()
-	check(t, "cancelled", newExecutor(t, httpJob(stalls, ""), Deps{}).Execute(ctx, a), Failed, failure.Transient, "it was stopped before it ended", true)
+	check(t, "cancelled", executorOf(t, httpJob(stalls, ""), Deps{}).Execute(ctx, a), Failed, failure.Transient, "it was stopped before it ended", true)
 }
 
 func noSecret(t *testing.T, o Outcome) {
@@ -255,7 +255,7 @@ func TestRequestSecrets(t *testing.T) {
 	} {
 		job := httpJob(s, "")
 		job.Task.HTTP.URL = c.url
-		o := newExecutor(t, job, Deps{Setting: func(string, string) (string, error) { return c.value, nil }}).Execute(t.Context(), attemptOf(t, ""))
+		o := executorOf(t, job, Deps{Setting: func(string, string) (string, error) { return c.value, nil }}).Execute(t.Context(), attemptOf(t, ""))
 		check(t, c.name, o, Failed, failure.Data, c.want, false)
 		if c.name != "reference" { // the server prints a part of it only
 			noSecret(t, o)
@@ -266,7 +266,7 @@ func TestRequestSecrets(t *testing.T) {
 	for _, value := range []string{"s3cr3t\r\nX-Other: 1", "s3cr3t\x00", "s3cr3t\x7f"} {
 		job := httpJob(s, "")
 		job.Task.HTTP.Headers = map[string]string{"Authorization": "vault:token"}
-		o := newExecutor(t, job, Deps{Setting: func(string, string) (string, error) { return value, nil }}).Execute(t.Context(), attemptOf(t, ""))
+		o := executorOf(t, job, Deps{Setting: func(string, string) (string, error) { return value, nil }}).Execute(t.Context(), attemptOf(t, ""))
 		check(t, "header", o, Failed, failure.Data, "task.http.headers.Authorization: it has a line break", false)
 		noSecret(t, o)
 	}

@@ -13,11 +13,12 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/job/process"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // parsePartitionSQL parses the query that lists the partitions; nil if there is none. It is asked before there are tasks, so that it has the
 // variables of the slot only.
-func parsePartitionSQL(j *project.Job) (*text, []error) {
+func parsePartitionSQL(j *project.Job) (*text, []doc.Error) {
 	p := &parser{job: j}
 	query := p.sql("partition.sql", j.Partition.SQL)
 	if query == nil {

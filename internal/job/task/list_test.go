@@ -32,7 +32,7 @@ func TestList(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "list.sh"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o700); err != nil {
 				t.Fatal(err)
 			}
-			e := newExecutor(t, &project.Job{
+			e := executorOf(t, &project.Job{
 				Timeout: c.timeout, Partition: project.Partition{Command: []string{"./list.sh", "eu"}}, Task: project.Task{SQL: "SELECT 1"},
 				Retry: project.Retry{ExitCodes: map[int]string{9: "data"}},
 			}, Deps{Dir: dir})

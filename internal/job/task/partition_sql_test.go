@@ -27,7 +27,7 @@ func TestPartitionSQL(t *testing.T) {
 		{nil, "SELECT {{.date}}, {{.slot}}", "SELECT '2026-11-24', '2026-11-24T23:30:00Z'"},
 		{zone, "", ""},
 	} {
-		e := newExecutor(t, &project.Job{Name: "reminders", Zone: c.zone, Partition: project.Partition{SQL: c.sql}, Task: project.Task{SQL: "SELECT 1"}}, Deps{})
+		e := executorOf(t, &project.Job{Name: "reminders", Zone: c.zone, Partition: project.Partition{SQL: c.sql}, Task: project.Task{SQL: "SELECT 1"}}, Deps{})
 		if got, err := e.PartitionSQL(due); err != nil || got != c.want {
 			t.Errorf("%s is %s (%v), want %s", c.sql, got, err, c.want)
 		}

@@ -15,6 +15,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/job/mail"
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // Attempt is what is to be executed.
@@ -100,6 +101,24 @@ type attempt struct {
 
 // New returns an executor of a job's tasks. Its error lists all templates that are not valid.
 func New(j *project.Job, d Deps) (*Executor, error) {
+	e, faults := newExecutor(j, d)
+	if len(faults) > 0 {
+		errs := make([]error, len(faults))
+		for i, fault := range faults {
+			errs[i] = fault
+		}
+		return nil, failure.Wrap(failure.Data, errors.Join(errs...))
+	}
+	return e, nil
+}
+
+// Check returns what is wrong with the templates of a job.
+func Check(j *project.Job) []doc.Error {
+	_, faults := newExecutor(j, Deps{})
+	return faults
+}
+
+func newExecutor(j *project.Job, d Deps) (*Executor, []doc.Error) {
 	e := &Executor{job: j, deps: d, now: time.Now}
 	p := &parser{job: j}
 	switch t := &j.Task; t.Kind() {
@@ -117,12 +136,9 @@ func New(j *project.Job, d Deps) (*Executor, error) {
 	if j.OnlyIf != "" {
 		e.onlyIf = p.sql("only_if", j.OnlyIf)
 	}
-	query, errs := parsePartitionSQL(j)
-	if errs = append(p.errs, errs...); len(errs) > 0 {
-		return nil, failure.Wrap(failure.Data, errors.Join(errs...))
-	}
+	query, faults := parsePartitionSQL(j)
 	e.texts, e.query = p.texts, query
-	return e, nil
+	return e, append(p.errs, faults...)
 }
 
 // Execute executes an attempt. It takes no longer than the job's timeout, and as long as what is executed needs to stop.

@@ -50,7 +50,7 @@ func TestEmail(t *testing.T) {
 	}}}
 	box := &outbox{}
 	a := attemptOf(t, "email cc invoice name", "email", "ann@example.com", "invoice", "7", "name", "A & B")
-	e := newExecutor(t, job, Deps{Mail: box.mail})
+	e := executorOf(t, job, Deps{Mail: box.mail})
 	check(t, "sent", e.Execute(t.Context(), a), Done, failure.Bug, "", false)
 	want := mail.Message{
 		ID: testID, To: "ann@example.com", ReplyTo: "billing@example.com", Subject: "Invoice 7", Text: "Dear A & B", HTML: "<p>Dear A &amp; B</p>",
@@ -68,15 +68,15 @@ func TestEmail(t *testing.T) {
 		{"busy", failure.Throttle(time.Minute, errors.New("450 later")), failure.Throttled, false},
 		{"broken", failure.Wrap(failure.Transient, fmt.Errorf("wait for the answer: %w", mail.ErrUncertain)), failure.Transient, true},
 	} {
-		o := newExecutor(t, job, Deps{Mail: (&outbox{err: c.err}).mail}).Execute(t.Context(), a)
+		o := executorOf(t, job, Deps{Mail: (&outbox{err: c.err}).mail}).Execute(t.Context(), a)
 		check(t, c.name, o, Failed, c.class, c.err.Error(), c.uncertain)
 		if o.RetryAfter != failure.RetryAfter(c.err) {
 			t.Errorf("%s: retry after %v", c.name, o.RetryAfter)
 		}
 	}
-	check(t, "no server", newExecutor(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Data, "set `mail` in bursar.yaml", false)
+	check(t, "no server", executorOf(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Data, "set `mail` in bursar.yaml", false)
 	broken := Deps{Mail: func() (Sender, error) { return nil, failure.Wrap(failure.Data, errors.New("no password")) }}
-	check(t, "no sender", newExecutor(t, job, broken).Execute(t.Context(), a), Failed, failure.Data, "no password", false)
+	check(t, "no sender", executorOf(t, job, broken).Execute(t.Context(), a), Failed, failure.Data, "no password", false)
 }
 
 func TestUncertain(t *testing.T) {
@@ -119,7 +119,7 @@ func TestUncertain(t *testing.T) {
 			job.Task = project.Task{Email: &project.EmailTask{To: "a@example.com", Text: "x"}}
 		}
 		executed := false
-		e := newExecutor(t, job, Deps{
+		e := executorOf(t, job, Deps{
 			Sent: c.sent,
 			Mail: func() (Sender, error) { executed = true; return &outbox{}, nil },
 			SQL:  func(context.Context, string, string) error { executed = true; return nil },
@@ -141,10 +141,10 @@ func TestUncertainRemains(t *testing.T) {
 	a := attemptOf(t, "")
 	a.Uncertain = true
 	ask := func(context.Context, string) (bool, error) { return true, nil }
-	o := newExecutor(t, job, Deps{Ask: ask, Mail: (&outbox{err: refused}).mail}).Execute(t.Context(), a)
+	o := executorOf(t, job, Deps{Ask: ask, Mail: (&outbox{err: refused}).mail}).Execute(t.Context(), a)
 	check(t, "send", o, Failed, failure.Transient, "down", true)
 	ask = func(context.Context, string) (bool, error) { return false, refused }
-	check(t, "ask", newExecutor(t, job, Deps{Ask: ask}).Execute(t.Context(), a), Failed, failure.Transient, "ask only_if: down", true)
+	check(t, "ask", executorOf(t, job, Deps{Ask: ask}).Execute(t.Context(), a), Failed, failure.Transient, "ask only_if: down", true)
 }
 
 func TestOnlyIf(t *testing.T) {
@@ -169,7 +169,7 @@ func TestOnlyIf(t *testing.T) {
 			d.Ask = func(ctx context.Context, sql string) (bool, error) { asked = sql; return c.ask(ctx, sql) }
 		}
 		job := &project.Job{OnlyIf: "SELECT status = 'open' FROM i WHERE id = {{.invoice}}", Task: project.Task{SQL: "DELETE FROM t WHERE n = {{.n}} AND k = {{.key}}"}}
-		o := newExecutor(t, job, d).Execute(t.Context(), attemptOf(t, "invoice n", "invoice", "it's"))
+		o := executorOf(t, job, d).Execute(t.Context(), attemptOf(t, "invoice n", "invoice", "it's"))
 		check(t, c.name, o, c.state, c.class, c.text, false)
 		if want := "SELECT status = 'open' FROM i WHERE id = 'it''s'"; c.ask != nil && asked != want {
 			t.Errorf("%s: asked %s", c.name, asked)
@@ -195,18 +195,18 @@ func TestSQL(t *testing.T) {
 		{"connection lost", failure.Wrap(failure.Transient, io.ErrUnexpectedEOF), failure.Transient, true},
 		{"unclassified", errors.New("impossible"), failure.Bug, false},
 	} {
-		e := newExecutor(t, job, Deps{SQL: func(context.Context, string, string) error { return c.err }})
+		e := executorOf(t, job, Deps{SQL: func(context.Context, string, string) error { return c.err }})
 		check(t, c.name, e.Execute(t.Context(), attemptOf(t, "")), Failed, c.class, "execute the statement: "+c.err.Error(), c.uncertain)
 	}
-	check(t, "no warehouse", newExecutor(t, job, Deps{}).Execute(t.Context(), attemptOf(t, "")), Failed, failure.Data, "a warehouse", false)
+	check(t, "no warehouse", executorOf(t, job, Deps{}).Execute(t.Context(), attemptOf(t, "")), Failed, failure.Data, "a warehouse", false)
 	a := attemptOf(t, "")
 	a.Key = "a\x00b"
-	check(t, "NUL", newExecutor(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Data, "jobs/reminders.yaml:1: task.sql: render the template: ", false)
+	check(t, "NUL", executorOf(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Data, "jobs/reminders.yaml:1: task.sql: render the template: ", false)
 }
 
 func TestUnknownVariable(t *testing.T) {
 	t.Parallel()
-	e := newExecutor(t, &project.Job{Task: project.Task{SQL: "DELETE FROM t WHERE k = {{.compny}}"}}, Deps{})
+	e := executorOf(t, &project.Job{Task: project.Task{SQL: "DELETE FROM t WHERE k = {{.compny}}"}}, Deps{})
 	o := e.Execute(t.Context(), attemptOf(t, "company", "company", "x"))
 	check(t, "unknown", o, Failed, failure.Data, "task.sql: unknown variable .compny; there are .company, .date", false)
 }
@@ -220,7 +220,7 @@ func TestBursar(t *testing.T) {
 	}{{0, Done, failure.Bug}, {1, Failed, failure.Transient}, {2, Failed, failure.Data}, {3, Failed, failure.Data}, {4, Failed, failure.Data}, {5, Failed, failure.Transient}, {9, Failed, failure.Data}} {
 		var got []string
 		job := &project.Job{Task: project.Task{Bursar: []string{"ingest", "orders", "in/{{.key}}.csv"}}, Retry: project.Retry{ExitCodes: map[int]string{9: "data"}}}
-		e := newExecutor(t, job, Deps{Command: func(_ context.Context, arguments []string, out io.Writer) int {
+		e := executorOf(t, job, Deps{Command: func(_ context.Context, arguments []string, out io.Writer) int {
 			got = arguments
 			_, _ = io.WriteString(out, "3 rows\n")
 			return c.exit
@@ -244,9 +244,9 @@ func TestTimeout(t *testing.T) {
 		Command: func(ctx context.Context, _ []string, _ io.Writer) int { <-ctx.Done(); return 1 },
 	}
 	for _, task := range []project.Task{{SQL: "SELECT 1"}, {Bursar: []string{"load"}}} {
-		e := newExecutor(t, &project.Job{Timeout: 10 * time.Millisecond, Task: task}, wait)
+		e := executorOf(t, &project.Job{Timeout: 10 * time.Millisecond, Task: task}, wait)
 		check(t, task.Kind(), e.Execute(t.Context(), attemptOf(t, "")), Failed, failure.Transient, "it took longer than 10ms", true)
-		e = newExecutor(t, &project.Job{Timeout: time.Hour, Task: task}, wait)
+		e = executorOf(t, &project.Job{Timeout: time.Hour, Task: task}, wait)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		check(t, task.Kind(), e.Execute(ctx, attemptOf(t, "")), Failed, failure.Transient, "it was stopped before it ended", true)

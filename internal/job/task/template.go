@@ -15,6 +15,7 @@ import (
 	"text/template/parse"
 
 	"bursar/internal/project"
+	"bursar/internal/project/doc"
 )
 
 // maxRendered is the most bytes of a rendered text.
@@ -87,7 +88,7 @@ func (l *limited) Write(p []byte) (int, error) {
 type parser struct {
 	job   *project.Job
 	texts []*text
-	errs  []error
+	errs  []doc.Error
 }
 
 // text parses a text in which values are what they are.
@@ -134,7 +135,7 @@ func (p *parser) place(key string) string {
 }
 
 func (p *parser) fail(key string, err error) {
-	p.errs = append(p.errs, fmt.Errorf("%s: %w", p.place(key), err))
+	p.errs = append(p.errs, doc.Error{File: p.job.File, Line: p.job.Lines().At(key), Message: key + ": " + err.Error()})
 }
 
 func (p *parser) parse(key, content, escape string) *text {
@@ -184,18 +185,17 @@ func (p *parser) html(key, content string) *text {
 
 // add checks a parsed template and remembers it; nil if it is not valid.
 func (p *parser) add(key string, tree *parse.Tree, templates int) *text {
-	w := walker{}
+	used, problems := project.WalkTemplate(tree.Root)
 	if templates > 1 {
-		w.fail("define and block are not supported")
+		problems = append(problems, "`define` and `block` are not supported: write the text where it is needed")
 	}
-	w.node(tree.Root, false)
-	for _, problem := range w.problems {
+	for _, problem := range problems {
 		p.fail(key, errors.New(problem))
 	}
-	if len(w.problems) > 0 {
+	if len(problems) > 0 {
 		return nil
 	}
-	t := &text{place: p.place(key), key: key, variables: w.variables}
+	t := &text{place: p.place(key), key: key, variables: used}
 	p.texts = append(p.texts, t)
 	return t
 }

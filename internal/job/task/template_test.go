@@ -16,7 +16,7 @@ import (
 const testID = "0123456789abcdef0123456789abcdef"
 
 // newExecutor returns an executor, or fails the test.
-func newExecutor(t testing.TB, j *project.Job, d Deps) *Executor {
+func executorOf(t testing.TB, j *project.Job, d Deps) *Executor {
 	t.Helper()
 	j.Name, j.File = "reminders", "jobs/reminders.yaml"
 	if j.Output == 0 {
@@ -92,20 +92,20 @@ func TestRefusedTemplates(t *testing.T) {
 	for _, c := range []struct{ kind, template, want string }{
 		{"text", "{{.a", "unclosed action"},
 		{"text", "{{nothing .a}}", `function "nothing" not defined`},
-		{"text", "{{call .a}}", "the function call is not supported"},
-		{"text", "{{html .a}}", "the function html is not supported"},
-		{"text", "{{js .a}}", "the function js is not supported"},
-		{"text", `{{index .a 1}}`, "the function index is not supported"},
-		{"text", "{{bursar_sql .a}}", "the function bursar_sql is not supported"},
-		{"text", "{{range .a}}x{{end}}", "range is not supported"},
-		{"text", `{{define "x"}}x{{end}}`, "define and block are not supported"},
-		{"text", `{{template "x" .}}`, "template is not supported"},
+		{"text", "{{call .a}}", "function `call` is not supported"},
+		{"text", "{{html .a}}", "function `html` is not supported"},
+		{"text", "{{js .a}}", "function `js` is not supported"},
+		{"text", `{{index .a 1}}`, "function `index` is not supported"},
+		{"text", "{{bursar_sql .a}}", "function `bursar_sql` is not supported"},
+		{"text", "{{range .a}}x{{end}}", "`range` is not supported"},
+		{"text", `{{define "x"}}x{{end}}`, "`define` and `block` are not supported"},
+		{"text", `{{template "x" .}}`, "`template` is not supported"},
 		{"text", "{{.a.b}}", "a text has no fields"},
 		{"text", "{{$.a.b}}", "a text has no fields"},
 		{"text", "{{(print .a).b}}", "a text has no fields"},
-		{"text", "{{.}}", "the dot alone"},
-		{"text", "{{print $}}", "$ alone"},
-		{"text", "{{with .a}}{{.b}}{{end}}", "write $.b"},
+		{"text", "{{.}}", "`.` alone"},
+		{"text", "{{print $}}", "`$` alone"},
+		{"text", "{{with .a}}{{.b}}{{end}}", "write `$.b`"},
 		{"sql", "SELECT '{{.a}}'", quoted},
 		{"sql", "SELECT 'it''s {{.a}}'", quoted},
 		{"sql", `SELECT "{{.a}}"`, quoted},
@@ -127,7 +127,7 @@ func TestRefusedTemplates(t *testing.T) {
 		{"sql", "SELECT {{.b}} 'x'", adjacent},
 		{"html", "<script>{{.a", "unclosed action"},
 		{"html", "<a {{if .a}}title='{{end}}>", "in different contexts"},
-		{"html", "{{js .a}}", "the function js is not supported"},
+		{"html", "{{js .a}}", "function `js` is not supported"},
 	} {
 		p := &parser{job: &project.Job{File: "jobs/x.yaml"}}
 		map[string]func(string, string) *text{"text": p.text, "sql": p.sql, "html": p.html}[c.kind]("task.text", c.template)
@@ -139,7 +139,7 @@ func TestRefusedTemplates(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	e := newExecutor(t, &project.Job{
+	e := executorOf(t, &project.Job{
 		OnlyIf: "SELECT open FROM i WHERE id = {{.invoice}}",
 		Task:   project.Task{Email: &project.EmailTask{To: "{{.email}}", Subject: "{{.sujet}}", HTML: "{{if .key}}{{.company}}{{end}}", Text: "{{.id}}"}},
 	}, Deps{})
