@@ -12,7 +12,7 @@ import (
 // TaskCommands are the commands that a task may be: they work on data or report about them, and end. The others never end, start or manage
 // processes and jobs, or change the project itself and its secrets.
 var TaskCommands = []string{
-	"archive", "check", "completeness", "exceptions", "export", "get", "import", "ingest", "load", "model", "publish", "quarantine", "query",
+	"archive", "completeness", "exceptions", "export", "get", "import", "ingest", "load", "model", "publish", "quarantine", "query",
 	"rebuild", "restore", "retract", "run", "status", "trace", "unkeyed", "verify",
 }
 

@@ -134,6 +134,11 @@ func (l *letter) note(list []*netmail.Address, recipients bool) {
 // validAddress is stricter than RFC 5321: without quoted local parts, an address contains nothing that means something in a command.
 var validAddress = regexp.MustCompile(`^[^\s<>()\[\]\\,;:@"\pC]+@[\pL\pN](?:[\pL\pN.-]*[\pL\pN])?$`)
 
+// IsAddress reports whether a text is one address alone, to which a message can be sent.
+func IsAddress(text string) bool {
+	return len(text) <= longestAddress && validAddress.MatchString(text)
+}
+
 // addresses parses a list of addresses, which may be empty.
 func addresses(text string) ([]*netmail.Address, error) {
 	if strings.TrimSpace(text) == "" {
@@ -147,7 +152,7 @@ func addresses(text string) ([]*netmail.Address, error) {
 		return nil, fmt.Errorf("%q is not a list of addresses: %w", text, err)
 	}
 	for _, a := range list {
-		if len(a.Address) > longestAddress || !validAddress.MatchString(a.Address) {
+		if !IsAddress(a.Address) {
 			return nil, fmt.Errorf("%q is not a valid address", a.Address)
 		}
 		if strings.ContainsFunc(a.Name, unicode.IsControl) { // an encoded one

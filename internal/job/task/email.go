@@ -18,7 +18,7 @@ type message struct {
 func newMessage(e *Executor, p *parser) *message {
 	m := e.job.Task.Email
 	return &message{
-		Executor: e, to: p.text("task.email.to", m.To), cc: p.text("task.email.cc", m.CC), replyTo: p.text("task.email.reply_to", m.ReplyTo),
+		Executor: e, to: p.addresses("task.email.to", m.To), cc: p.addresses("task.email.cc", m.CC), replyTo: p.addresses("task.email.reply_to", m.ReplyTo),
 		subject: p.text("task.email.subject", m.Subject), plain: p.text("task.email.text", m.Text), html: p.html("task.email.html", m.HTML),
 	}
 }

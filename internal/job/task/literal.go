@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// marker is before and after a value in a rendered statement that has no literals yet. Neither values nor statements may contain it.
+// marker is before and after a value in a rendered text in which values are not placed yet. Neither values nor texts may contain it.
 const marker = "\x00"
 
 // nullMark stands for null between markers. Texts follow textMark there.
@@ -18,7 +18,7 @@ const (
 	textMark = "t"
 )
 
-// mark puts a value between markers. Templates of SQL call it for everything that they print.
+// mark puts a value between markers. Templates of SQL and of addresses call it for everything that they print.
 func mark(value any) (string, error) {
 	if value == nil {
 		return marker + nullMark + marker, nil
@@ -26,7 +26,7 @@ func mark(value any) (string, error) {
 	s := fmt.Sprint(value)
 	switch {
 	case strings.Contains(s, marker):
-		return "", errors.New("a value contains a NUL character, which SQL can't represent")
+		return "", errors.New("a value contains a NUL character, which has no place here")
 	case !utf8.ValidString(s):
 		return "", errors.New("a value is not valid UTF-8")
 	}

@@ -23,14 +23,16 @@ const maxRendered = 16 << 20
 
 // The functions that escape what an action prints. Declarations can't call them.
 const (
-	sqlFunction = "bursar_sql"
-	urlFunction = "bursar_url"
+	sqlFunction     = "bursar_sql"
+	addressFunction = "bursar_address"
+	urlFunction     = "bursar_url"
 )
 
 var functions = map[string]any{
-	"json":      quoteJSON,
-	sqlFunction: mark,
-	urlFunction: escapeURL,
+	"json":          quoteJSON,
+	sqlFunction:     mark,
+	addressFunction: mark,
+	urlFunction:     escapeURL,
 }
 
 // text is a template of the declaration.
@@ -39,7 +41,7 @@ type text struct {
 	key       string
 	reference string // env:NAME or vault:NAME instead of a template
 	variables []string
-	sql       bool
+	escape    string // the function that its actions call; empty: none
 	template  interface {
 		Execute(w io.Writer, data any) error
 	}
@@ -51,7 +53,7 @@ func (t *text) render(v values) (string, error) {
 		return "", nil
 	}
 	data := map[string]any(v)
-	if !t.sql {
+	if t.escape != sqlFunction {
 		data = v.texts()
 	}
 	w := &limited{}
@@ -61,14 +63,17 @@ func (t *text) render(v values) (string, error) {
 		}
 		return "", badf("%s: render the template: %s", t.place, templateCause(err))
 	}
-	if !t.sql {
-		return w.String(), nil
+	out, err := w.String(), error(nil)
+	switch t.escape {
+	case sqlFunction:
+		out, err = place(out)
+	case addressFunction:
+		out, err = placeAddresses(out)
 	}
-	sql, err := place(w.String())
 	if err != nil {
 		return "", badf("%s: %w", t.place, err)
 	}
-	return sql, nil
+	return out, nil
 }
 
 // limited is a text of at most maxRendered bytes.
@@ -96,6 +101,9 @@ func (p *parser) text(key, content string) *text { return p.parse(key, content, 
 
 // sql parses a statement in which values become literals.
 func (p *parser) sql(key, content string) *text { return p.parse(key, content, sqlFunction) }
+
+// addresses parses a list of addresses, in which each value stays within its address or name.
+func (p *parser) addresses(key, content string) *text { return p.parse(key, content, addressFunction) }
 
 // url parses a URL in which values are percent-encoded, unless it begins with one.
 func (p *parser) url(key, content string) *text {
@@ -151,13 +159,11 @@ func (p *parser) parse(key, content, escape string) *text {
 	if t == nil {
 		return nil
 	}
-	t.sql, t.template = escape == sqlFunction, parsed
+	t.escape, t.template = escape, parsed
 	if escape != "" {
 		escapeActions(parsed.Root, escape)
 	}
-	if t.sql {
-		p.try(t)
-	}
+	p.try(t)
 	return t
 }
 
@@ -209,7 +215,7 @@ func (t *text) sample() values {
 	return v
 }
 
-// try reports a value that is written where SQL has no place for one. What else can fail depends on the values.
+// try reports a value that is written where there is no place for one. What else can fail depends on the values.
 func (p *parser) try(t *text) {
 	var wrong *placeError
 	if _, err := t.render(t.sample()); errors.As(err, &wrong) {
