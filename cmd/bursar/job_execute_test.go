@@ -241,3 +241,14 @@ func TestJobBackfill(t *testing.T) {
 	}
 	u.stop(syscall.SIGTERM, 0)
 }
+
+// TestJobOfCommands: `job run` executes Bursar's own commands, also without `up`.
+func TestJobOfCommands(t *testing.T) {
+	t.Parallel()
+	dir := jobFolder(t, map[string]string{"reports": "partition: {list: [a, b]}\ntask: {bursar: [status]}\n", "bad": "task: {bursar: [trace, \"{{.job}}\", x]}\n"})
+	must(t, 0, "job", "run", "reports", "--project", dir)
+	if logs := must(t, 0, "job", "logs", "reports", "latest", "--project", dir).out; !strings.Contains(logs, "does not declare a pipeline") {
+		t.Errorf("logs %s", logs)
+	}
+	must(t, 1, "job", "run", "bad", "--project", dir)
+}

@@ -68,6 +68,9 @@ func (c *cli) pastSlot(ctx context.Context, a *app.App, j *project.Job, text str
 }
 
 func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.Time, follow bool) error {
+	if c.remote == nil {
+		a.SetCommands(remoteCommands(a))
+	}
 	watch := c.watchTasks(ctx, a, j, follow)
 	s, err := a.RunJob(ctx, j, due, watch.look)
 	watch.end(s.Ref, err == nil)

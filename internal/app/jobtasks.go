@@ -98,8 +98,7 @@ func (a *App) isSent(ctx context.Context, id string) (bool, error) {
 // executeTaskCommand executes one of Bursar's commands on the open project.
 func (a *App) executeTaskCommand(ctx context.Context, args []string, out io.Writer) int {
 	if a.jobs.commands == nil {
-		fmt.Fprintln(out, "error: this process executes no commands")
-		return 1
+		panic("commands of tasks are not set") // by the command that opened the project
 	}
 	args = append([]string{"--project", a.Project.Dir}, args...)
 	return a.jobs.commands(ctx, serve.Command{Args: args, Directory: a.Project.Dir}, out, out)

@@ -4,6 +4,7 @@ package task
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"bursar/internal/failure"
@@ -25,8 +26,8 @@ func (c *command) execute(ctx context.Context, a *attempt) Outcome {
 	if err == nil && c.deps.Command == nil {
 		err = errMissing("commands")
 	}
-	if err == nil && len(arguments) == 0 {
-		err = badf("`bursar` names no command")
+	if err == nil {
+		err = c.checkFlags(arguments)
 	}
 	if err != nil {
 		return a.failed(ctx, "execute the command", err)
@@ -42,6 +43,16 @@ func (c *command) execute(ctx context.Context, a *attempt) Outcome {
 	o.Exit = &exit
 	o.Output, o.Cut = out.end()
 	return o
+}
+
+// checkFlags refuses a value that would be read as a flag.
+func (c *command) checkFlags(arguments []string) error {
+	for i, t := range c.arguments {
+		if t != nil && t.isValue && strings.HasPrefix(arguments[i], "-") {
+			return badf("%s: the value %s begins with a hyphen and would be read as a flag: write it behind its flag, as in --name={{.key}}", t.place, strconv.Quote(arguments[i]))
+		}
+	}
+	return nil
 }
 
 // exitClass returns the class of an exit code.

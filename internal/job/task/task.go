@@ -125,7 +125,7 @@ func newExecutor(j *project.Job, d Deps) (*Executor, []doc.Error) {
 	case project.HTTPKind:
 		e.kind = newRequest(e, p)
 	case project.SQLTask:
-		e.kind = &statement{e, p.sql("task.sql", t.SQL)}
+		e.kind = newStatement(e, p)
 	case project.EmailKind:
 		e.kind = newMessage(e, p)
 	case project.BursarTask:

@@ -204,6 +204,36 @@ func TestSQL(t *testing.T) {
 	check(t, "NUL", executorOf(t, job, Deps{}).Execute(t.Context(), a), Failed, failure.Data, "jobs/reminders.yaml:1: task.sql: render the template: ", false)
 }
 
+// TestTransactions: a statement must not end the transaction that records that it was executed.
+func TestTransactions(t *testing.T) {
+	t.Parallel()
+	for _, sql := range []string{
+		"INSERT INTO t VALUES ({{.key}}); COMMIT", "rollback; INSERT INTO t VALUES (1)", "BEGIN", " ; /* c */ End;", "SELECT 1;\n-- c\nSavePoint s", "start transaction", "SELECT ';' ; ABORT",
+	} {
+		if _, err := New(&project.Job{Task: project.Task{SQL: sql}}, Deps{}); err == nil || !strings.Contains(err.Error(), "is not supported: each task is one transaction") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	for _, sql := range []string{"SELECT 'a; COMMIT'", "SELECT 1 -- ; COMMIT", "DELETE FROM begin", "SELECT $$; END;$$", "UPDATE t SET k = {{.key}}", "COMMITS", ""} {
+		if err := checkTransaction(sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	job := &project.Job{Task: project.Task{SQL: `SELECT 1{{if eq .key "acme/7"}}; COMMIT{{end}}`}} // not with the value that is tried first
+	check(t, "COMMIT", executorOf(t, job, Deps{}).Execute(t.Context(), attemptOf(t, "")), Failed, failure.Data, "task.sql: COMMIT is not supported", false)
+}
+
+// TestFlags: a value is no flag of a command.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	job := &project.Job{Task: project.Task{Bursar: []string{"ingest", "{{.key}}", "--note={{.key}}"}}}
+	e := executorOf(t, job, Deps{Command: func(context.Context, []string, io.Writer) int { return 0 }})
+	a := attemptOf(t, "")
+	check(t, "a name", e.Execute(t.Context(), a), Done, failure.Bug, "", false)
+	a.Key = "--help"
+	check(t, "a flag", e.Execute(t.Context(), a), Failed, failure.Data, `the value "--help" begins with a hyphen`, false)
+}
+
 func TestUnknownVariable(t *testing.T) {
 	t.Parallel()
 	e := executorOf(t, &project.Job{Task: project.Task{SQL: "DELETE FROM t WHERE k = {{.compny}}"}}, Deps{})

@@ -42,6 +42,7 @@ type text struct {
 	reference string // env:NAME or vault:NAME instead of a template
 	variables []string
 	escape    string // the function that its actions call; empty: none
+	isValue   bool   // it begins with a value
 	template  interface {
 		Execute(w io.Writer, data any) error
 	}
@@ -159,11 +160,11 @@ func (p *parser) parse(key, content, escape string) *text {
 	if t == nil {
 		return nil
 	}
-	t.escape, t.template = escape, parsed
+	t.escape, t.isValue, t.template = escape, strings.HasPrefix(content, "{{"), parsed
 	if escape != "" {
 		escapeActions(parsed.Root, escape)
 	}
-	p.try(t)
+	p.try(t, content)
 	return t
 }
 
@@ -215,11 +216,18 @@ func (t *text) sample() values {
 	return v
 }
 
-// try reports a value that is written where there is no place for one. What else can fail depends on the values.
-func (p *parser) try(t *text) {
+// badFormat is in the output of printf if the format does not fit its arguments.
+const badFormat = "%!"
+
+// try reports a value that is written where there is no place for one, and a format that does not fit. What else can fail depends on the values.
+func (p *parser) try(t *text, content string) {
 	var wrong *placeError
-	if _, err := t.render(t.sample()); errors.As(err, &wrong) {
+	out, err := t.render(t.sample())
+	switch {
+	case errors.As(err, &wrong):
 		p.fail(t.key, wrong)
+	case strings.Contains(out, badFormat) && !strings.Contains(content, badFormat):
+		p.fail(t.key, errors.New("`printf` does not fit its arguments: all values are texts, whose verbs are %s, %q and %v"))
 	}
 }
 
