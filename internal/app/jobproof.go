@@ -27,11 +27,10 @@ func (a *App) VerifyJob(ctx context.Context, j *project.Job, q record.Query, mai
 	if j.Task.Email == nil {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("verify job %s: its tasks send no mail: only those with `email` can be compared with a mailbox", j.Name))
 	}
-	url, err := a.mailboxURL(mailboxURL)
+	box, err := a.mailbox(mailboxURL)
 	if err != nil {
 		return nil, err
 	}
-	box := &mailbox.Mailbox{URL: url}
 	if err := box.Check(); err != nil {
 		return nil, failure.Wrap(failure.Data, err)
 	}
@@ -42,15 +41,24 @@ func (a *App) VerifyJob(ctx context.Context, j *project.Job, q record.Query, mai
 	return proof.Compare(a.expectedMessages(ctx, slots), box.All(ctx), shownMessages)
 }
 
-func (a *App) mailboxURL(text string) (string, error) {
+// mailbox returns the mailbox of a URL, which may be a reference; an empty one is mail.sent of bursar.yaml.
+func (a *App) mailbox(text string) (*mailbox.Mailbox, error) {
+	file, key := "", "--mailbox"
 	if text == "" {
-		if text = a.Project.Config.Mail.Sent; text == "" {
-			return "", failure.Wrap(failure.Data, errors.New("no mailbox: give --mailbox URL, or set mail.sent in bursar.yaml"))
-		}
-		return a.setting("mail.sent", text)
+		file, key, text = "bursar.yaml", "mail.sent", a.Project.Config.Mail.Sent
 	}
-	secret, err := vault.NewReferences(a.Project.Dir, vault.ProcessEnvironment()).Resolve("", 0, "--mailbox", text)
-	return secret.Reveal(), err
+	if text == "" {
+		return nil, failure.Wrap(failure.Data, errors.New("no mailbox: give --mailbox URL, or set mail.sent in bursar.yaml"))
+	}
+	url, err := a.settingOf(file, a.Project.Config.Line(key), key, text)
+	if err != nil {
+		return nil, err
+	}
+	box := &mailbox.Mailbox{URL: url}
+	if vault.IsSecret(text) {
+		box.Name = text
+	}
+	return box, nil
 }
 
 // expectedMessages yields a message for each task of slots.

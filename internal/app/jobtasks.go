@@ -13,7 +13,6 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/failure"
 	"bursar/internal/job/mail"
-	"bursar/internal/job/mailbox"
 	"bursar/internal/job/task"
 	"bursar/internal/project"
 	"bursar/internal/serve"
@@ -82,17 +81,20 @@ func (a *App) mailClient() (task.Sender, error) {
 		}
 	}
 	config.Password = vault.NewSecret(password)
+	if vault.IsSecret(declared.Address) {
+		config.Name = declared.Address
+	}
 	a.jobs.mail = mail.NewClient(config)
 	return a.jobs.mail, nil
 }
 
 // isSent asks the mailbox whether the message of a task was sent.
 func (a *App) isSent(ctx context.Context, id string) (bool, error) {
-	url, err := a.setting("mail.sent", a.Project.Config.Mail.Sent)
+	box, err := a.mailbox("")
 	if err != nil {
 		return false, err
 	}
-	return (&mailbox.Mailbox{URL: url}).Sent(ctx, mail.MessageID(id))
+	return box.Sent(ctx, mail.MessageID(id))
 }
 
 // executeTaskCommand executes one of Bursar's commands on the open project.

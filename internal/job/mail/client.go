@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -35,6 +36,7 @@ type Config struct {
 	TLS      string // TLSRequired (also if empty), TLSImplicit or TLSNone
 	From     string // the sender of messages that name none, as in: Example Ltd <billing@example.com>
 
+	Name        string         // what errors call the server if its address is a secret; empty: its address
 	Connections int            // the most that are open at the same time; 0 is DefaultConnections
 	Roots       *x509.CertPool // trusted certificate authorities; nil: the system's
 }
@@ -81,9 +83,18 @@ func (c *Client) Send(ctx context.Context, m Message) error {
 		return failure.Wrap(failure.Data, fmt.Errorf("send message %q: %w", m.ID, err))
 	}
 	if err := c.deliver(ctx, l); err != nil {
-		return fmt.Errorf("send message %s through %s: %w", m.ID, c.config.Address, err)
+		return c.hide(fmt.Errorf("send message %s through %s: %w", m.ID, c.config.Address, err))
 	}
 	return nil
+}
+
+// hide removes a secret address from an error.
+func (c *Client) hide(err error) error {
+	if c.config.Name == "" {
+		return err
+	}
+	host, _, _ := net.SplitHostPort(c.config.Address) // empty if it is not valid
+	return vault.Hide(err, c.config.Name, c.config.Address, host)
 }
 
 func (c *Client) deliver(ctx context.Context, l *letter) error {

@@ -128,6 +128,20 @@ func TestStoppedServerIsTransient(t *testing.T) {
 	}
 }
 
+// TestSecretAddress: errors name an address that is a secret, and show nothing of it (rule 8).
+func TestSecretAddress(t *testing.T) {
+	t.Parallel()
+	s := mailtest.New(t, mailtest.Options{})
+	s.Stop()
+	for _, address := range []string{s.Address(), "secrethost:smtp", "secrethost"} {
+		c := mail.NewClient(mail.Config{Address: address, Name: "vault:smtp", TLS: mail.TLSNone, From: sender})
+		err := c.Send(t.Context(), message("a"))
+		if err == nil || !strings.Contains(err.Error(), "through vault:smtp: ") || strings.Contains(err.Error(), "secrethost") || strings.Contains(err.Error(), "127.0.0.1") {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}
+
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -41,7 +41,7 @@ func (m *Mailbox) All(ctx context.Context) iter.Seq2[string, error] {
 		for more := true; more; {
 			var ids []string
 			if ids, more, err = l.page(ctx); err != nil {
-				yield("", fmt.Errorf("list the messages of %s: %w", shown(base), err))
+				yield("", m.hide(fmt.Errorf("list the messages of %s: %w", m.shown(base), err)))
 				return
 			}
 			for _, id := range ids {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
+	"bursar/internal/vault"
 )
 
 // Mailbox is a mailbox that can be searched.
@@ -23,6 +24,7 @@ type Mailbox struct {
 	// URL finds the messages with a Message-ID: {id} stands for it, without angle brackets and escaped for a URL. For mailpit:
 	// http://127.0.0.1:8025/api/v1/search?query=message-id:{id}. It may hold a user and a password.
 	URL    string
+	Name   string       // what errors call it if its URL is a secret; empty: they show the URL without user, password and query
 	Client *http.Client // nil: one that follows no redirects
 }
 
@@ -56,7 +58,7 @@ func (m *Mailbox) Sent(ctx context.Context, messageID string) (bool, error) {
 		}
 		err = failure.Wrap(failure.Data, err)
 	}
-	return false, fmt.Errorf("search %s for message %s: %w", shown(address), messageID, err)
+	return false, m.hide(fmt.Errorf("search %s for message %s: %w", m.shown(address), messageID, err))
 }
 
 // Check reports what is wrong with the URL.
@@ -133,8 +135,20 @@ func (m *Mailbox) client() *http.Client {
 	return plainClient
 }
 
+// hide removes the host of a secret URL from an error.
+func (m *Mailbox) hide(err error) error {
+	parsed, parseErr := url.Parse(strings.ReplaceAll(m.URL, placeholder, "id"))
+	if m.Name == "" || parseErr != nil {
+		return err
+	}
+	return vault.Hide(err, m.Name, parsed.Host, parsed.Hostname())
+}
+
 // shown is what errors show of a URL: no user, password or query, which may be secret (rule 8).
-func shown(address string) string {
+func (m *Mailbox) shown(address string) string {
+	if m.Name != "" {
+		return m.Name
+	}
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return "the mailbox"

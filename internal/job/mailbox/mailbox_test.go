@@ -112,6 +112,28 @@ func TestUnreachableMailboxIsTransient(t *testing.T) {
 	}
 }
 
+// TestSecretURL: errors name a URL that is a secret, and show nothing of it (rule 8).
+func TestSecretURL(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.NotFoundHandler())
+	m := &mailbox.Mailbox{URL: s.URL + "/secretpath/api/v1/search?query={id}", Name: "vault:box"}
+	_, refused := m.Sent(t.Context(), "a@b")
+	s.Close()
+	_, away := m.Sent(t.Context(), "a@b")
+	var listing error
+	for _, listing = range m.All(t.Context()) {
+		break
+	}
+	for _, err := range []error{refused, away, listing} {
+		if err == nil || !strings.Contains(err.Error(), "vault:box") || strings.Contains(err.Error(), "secretpath") || strings.Contains(err.Error(), "127.0.0.1") {
+			t.Error(err)
+		}
+	}
+	if failure.Of(refused) != failure.Data || failure.Of(away) != failure.Transient {
+		t.Errorf("classes %v and %v", failure.Of(refused), failure.Of(away))
+	}
+}
+
 func TestURLsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"", "{id}", "ftp://host/{id}", "http:///{id}", "http://host/search", "http://ho st/{id}", "://{id}"} {
