@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -48,7 +49,7 @@ func (e *Executor) List(ctx context.Context, stdout func([]byte)) error {
 		defer cancel()
 	}
 	words := e.job.Partition.Command
-	c := process.Command{Path: words[0], Args: words[1:], Dir: e.deps.Dir, Env: e.listEnvironment(), Stdout: stdout}
+	c := process.Command{Path: words[0], Args: words[1:], Dir: e.deps.Dir, Env: e.listEnvironment(), Stdout: stdout, Keep: 2 * lastOutput}
 	r, err := process.Run(ctx, c)
 	switch cause := context.Cause(ctx); {
 	case err != nil:
@@ -60,9 +61,21 @@ func (e *Executor) List(ctx context.Context, stdout func([]byte)) error {
 		if declared, isDeclared := e.declaredClass(r.Exit); isDeclared {
 			class = declared
 		}
-		return failure.Wrap(class, fmt.Errorf("execute %s: %w", c.Path, exitError(r.Exit)))
+		return failure.Wrap(class, fmt.Errorf("execute %s: exit code %d%s", c.Path, r.Exit, saidLast(r.Output)))
 	}
 	return nil
+}
+
+// lastOutput is how many bytes of what a program has written last are in its error.
+const lastOutput = 500
+
+// saidLast quotes what a program has written last.
+func saidLast(output []byte) string {
+	last := strings.ToValidUTF8(string(output[max(len(output)-lastOutput, 0):]), "�")
+	if last = strings.TrimSpace(last); last == "" {
+		return ""
+	}
+	return "; its last output is " + strconv.Quote(last)
 }
 
 func (e *Executor) listEnvironment() []string {

@@ -24,6 +24,7 @@ func TestList(t *testing.T) {
 		{"lines", `echo "$1"; echo "$BURSAR_JOB"; echo "not a partition" >&2`, 0, failure.Bug, "", "eu\nreminders\n"},
 		{"data", "echo a; exit 65", 0, failure.Data, "execute ./list.sh: exit code 65", "a\n"},
 		{"declared", "exit 9", 0, failure.Data, "execute ./list.sh: exit code 9", ""},
+		{"says why", `echo "no such file" >&2; exit 3`, 0, failure.Transient, `execute ./list.sh: exit code 3; its last output is "no such file"`, ""},
 		{"timeout", "echo began; while :; do sleep 1; done", time.Second, failure.Transient, "execute ./list.sh: it took longer than 1s", "began\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
