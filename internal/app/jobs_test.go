@@ -154,6 +154,17 @@ task: {sql: "DELETE FROM closed WHERE company = {{.other}}"}
 			}
 		}
 	}
+	for _, c := range []struct {
+		before time.Duration
+		want   string
+	}{{-time.Hour, "SELECT count(*) = 3 FROM bursar_job_tasks"}, {time.Hour, "SELECT count(*) = 0 FROM bursar_job_tasks"}} {
+		if err := a.forgetTaskSQL(t.Context(), time.Now().Add(c.before)); err != nil {
+			t.Error(err)
+		}
+		if yes, err := a.askConditions(t.Context(), []string{c.want}); err != nil || !yes[0] {
+			t.Errorf("%s: %v, %v", c.want, yes, err)
+		}
+	}
 	if s, _ := runJob(t, a, "count"); s.State != slot.Done || s.Summary.Tasks != 0 {
 		t.Errorf("no partitions: %+v", s)
 	}

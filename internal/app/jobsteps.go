@@ -174,5 +174,5 @@ func (a *App) prune(ctx context.Context, before time.Time) error {
 			}
 		}
 	}
-	return ctx.Err()
+	return a.forgetTaskSQL(ctx, before.Add(-keepSlots))
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"bursar/internal/column"
@@ -121,7 +122,7 @@ func (a *App) executeTaskSQL(ctx context.Context, statement, id string) error {
 		return err
 	}
 	err = db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
-		if err := warehouse.Ensure(ctx, tx, warehouse.Definition{Name: tasksTable, Columns: tasksColumns}); err != nil {
+		if err := ensureTasksTable(ctx, tx); err != nil {
 			return err
 		}
 		table, executed := warehouse.Quote(db, tasksTable), false
@@ -136,13 +137,44 @@ func (a *App) executeTaskSQL(ctx context.Context, statement, id string) error {
 		if _, err := tx.Exec(ctx, statement); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%s, TIMESTAMP '%s')", table, warehouse.Literal(id), time.Now().UTC().Format("2006-01-02 15:04:05")))
+		_, err = tx.Exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES (%s, TIMESTAMP '%s')", table, warehouse.Literal(id), time.Now().UTC().Format(time.DateTime)))
 		return err
 	})
 	if errors.Is(err, warehouse.ErrOutcomeUnknown) {
 		return failure.Wrap(failure.Transient, err) // the next attempt sees whether it was executed
 	}
 	return err
+}
+
+func ensureTasksTable(ctx context.Context, tx warehouse.Tx) error {
+	_, found, err := tx.Table(ctx, tasksTable)
+	if err != nil || found {
+		return err
+	}
+	if err := tx.Create(ctx, tasksTable, tasksColumns); err != nil {
+		return err
+	}
+	return tx.Index(ctx, tasksTable, []string{"task"}, false)
+}
+
+// forgetTaskSQL deletes the rows of statements that were executed before a time: no slot with such a task is open.
+func (a *App) forgetTaskSQL(ctx context.Context, before time.Time) error {
+	executes := slices.ContainsFunc(a.Project.Jobs, func(j *project.Job) bool { return j.Task.SQL != "" })
+	if !executes || !a.hasWarehouse() {
+		return ctx.Err()
+	}
+	db, err := a.awaitWarehouse(ctx)
+	if err != nil {
+		return err
+	}
+	return db.Write(ctx, func(ctx context.Context, tx warehouse.Tx) error {
+		_, found, err := tx.Table(ctx, tasksTable)
+		if err != nil || !found {
+			return err
+		}
+		_, err = tx.Exec(ctx, fmt.Sprintf("DELETE FROM %s WHERE executed < TIMESTAMP '%s'", warehouse.Quote(db, tasksTable), before.UTC().Format(time.DateTime)))
+		return err
+	})
 }
 
 // publishedFor is how long tables that were brought up to date for a task are fresh enough for others. Where that takes longer, they are for
