@@ -149,7 +149,15 @@ func (e *Executor) Execute(ctx context.Context, given Attempt) Outcome {
 		ctx, cancel = context.WithTimeoutCause(ctx, e.job.Timeout, timeout)
 		defer cancel()
 	}
-	a := &attempt{Attempt: given, values: valuesOf(&given)}
+	o := e.attempt(ctx, &attempt{Attempt: given, values: valuesOf(&given)})
+	o.RetryAfter = min(o.RetryAfter, max(e.job.Retry.Longest, longestRetryAfter))
+	return o
+}
+
+// longestRetryAfter bounds the wait that a server asks for, unless the job's own waits are longer: one wrong answer must not stop a slot for ever.
+const longestRetryAfter = time.Hour
+
+func (e *Executor) attempt(ctx context.Context, a *attempt) Outcome {
 	if err := e.Check(a.columns()); err != nil {
 		return a.failed(ctx, "read the templates", err)
 	}
