@@ -106,15 +106,17 @@ func TestCheckTaskCommands(t *testing.T) {
 	}
 }
 
-// TestCheckRefusesValuesInQuotes: what a task would fail with for any value is found before there are tasks.
-func TestCheckRefusesValuesInQuotes(t *testing.T) {
+// TestCheckRefusesTasks: what a task would fail with for any value is found before there are tasks.
+func TestCheckRefusesTasks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	file(t, dir, "bursar.yaml", "")
 	file(t, dir, "jobs/quoted.yaml", "job: quoted\ntask: {sql: \"DELETE FROM t WHERE id = {{.key}}\"}\nonly_if: |\n  SELECT '{{.key}}' = 'a'\n")
 	file(t, dir, "jobs/misspelt.yaml", "job: misspelt\ntask: {sql: \"DELETE FROM t WHERE id = '{{.kye}}'\"}\n")
+	file(t, dir, "jobs/parsed.yaml", "job: parsed\ntask: {exec: [x]}\npartition:\n  sql: |\n    SELECT a\n    FORM t\n")
+	file(t, dir, "jobs/several.yaml", "job: several\ntask: {exec: [x]}\nonly_if: SELECT true; SELECT false\n")
 	got := must(t, 2, "check", "--project", dir)
-	for _, want := range []string{"jobs/quoted.yaml:3: only_if: a value is inside quotes", "jobs/misspelt.yaml:2: `sql`: unknown variable `.kye`"} {
+	for _, want := range []string{"jobs/parsed.yaml:4: partition.sql: line 2 of the text: ", "jobs/several.yaml:3: only_if: line 1 of the text: ", "jobs/quoted.yaml:3: only_if: a value is inside quotes", "jobs/misspelt.yaml:2: `sql`: unknown variable `.kye`"} {
 		if strings.Count(got.out, want) != 1 {
 			t.Errorf("check prints %s, want %s", got.out, want)
 		}

@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	}
 	defer session.Close()
 	errs = append(errs, bind.Check(ctx, p, session)...)
-	errs = append(errs, checkTemplates(p, errs)...)
+	errs = append(errs, checkTasks(ctx, p, session, errs)...)
 	_, modelErrs := models.Parse(ctx, session, p)
 	errs = append(errs, modelErrs...)
 	if err := ctx.Err(); err != nil {
@@ -98,11 +99,23 @@ func Check(ctx context.Context, dir string) (*project.Project, error) {
 	return p, nil
 }
 
-// checkTemplates reports templates of jobs that cannot be executed, in declarations without other faults.
-func checkTemplates(p *project.Project, known []doc.Error) (faults []doc.Error) {
+// checkTasks reports templates and queries of jobs that cannot be executed, in declarations without other faults. Whether tables and columns
+// exist is only known in the warehouse.
+func checkTasks(ctx context.Context, p *project.Project, session *duck.Session, known []doc.Error) (faults []doc.Error) {
 	for _, j := range p.Jobs {
-		if !slices.ContainsFunc(known, func(fault doc.Error) bool { return fault.File == j.File }) {
-			faults = append(faults, task.Check(j)...)
+		if slices.ContainsFunc(known, func(fault doc.Error) bool { return fault.File == j.File }) {
+			continue
+		}
+		queries, wrong := task.Check(j)
+		faults = append(faults, wrong...)
+		if len(wrong) > 0 || p.Config.Warehouse.Kind != project.DuckDBWarehouse { // others have SQL that DuckDB does not read
+			continue
+		}
+		for _, q := range queries {
+			var refused *duck.SelectError
+			if _, err := session.References(ctx, q.SQL); errors.As(err, &refused) {
+				faults = append(faults, doc.Error{File: j.File, Line: j.Lines().At(q.Key), Message: fmt.Sprintf("%s: line %d of the text: %s", q.Key, max(refused.Line(), 1), refused.Message)})
+			}
 		}
 	}
 	return faults

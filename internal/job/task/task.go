@@ -112,10 +112,24 @@ func New(j *project.Job, d Deps) (*Executor, error) {
 	return e, nil
 }
 
-// Check returns what is wrong with the templates of a job.
-func Check(j *project.Job) []doc.Error {
-	_, faults := newExecutor(j, Deps{})
-	return faults
+// Query is a query of a job, with some value for each of its variables.
+type Query struct {
+	Key string // of the declaration
+	SQL string
+}
+
+// Check returns the queries of a job, and what is wrong with its templates.
+func Check(j *project.Job) (queries []Query, faults []doc.Error) {
+	e, faults := newExecutor(j, Deps{})
+	for _, t := range []*text{e.query, e.onlyIf} {
+		if t == nil {
+			continue
+		}
+		if sql, err := t.render(t.sample()); err == nil { // else it depends on the values
+			queries = append(queries, Query{t.key, sql})
+		}
+	}
+	return queries, faults
 }
 
 func newExecutor(j *project.Job, d Deps) (*Executor, []doc.Error) {
