@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestConditionsTogether: what waits while a statement is executed is asked in the next one, and each gets its own answer.
@@ -103,6 +104,28 @@ func TestConditionsFault(t *testing.T) {
 	stop()
 	close(begin)
 	asking.Wait()
+}
+
+// TestFreshTables: what a task asks is never older than ten seconds, and a second where that costs little.
+func TestFreshTables(t *testing.T) {
+	t.Parallel()
+	published := time.Now()
+	for _, c := range []struct {
+		after, took time.Duration
+		fresh       bool
+	}{
+		{-time.Second, 0, true}, // brought up to date while the question waited for its turn
+		{999 * time.Millisecond, 0, true}, {time.Second, 0, false},
+		{3 * time.Second, time.Second, true}, {4 * time.Second, time.Second, false},
+		{9 * time.Second, time.Minute, true}, {10 * time.Second, time.Minute, false},
+	} {
+		if got := areFresh(published.Add(c.after), published, c.took); got != c.fresh {
+			t.Errorf("%s after tables were brought up to date within %s: %v", c.after, c.took, got)
+		}
+	}
+	if areFresh(published, time.Time{}, 0) {
+		t.Error("tables are fresh that were never brought up to date")
+	}
 }
 
 // TestConditionsBounds: a statement has no more conditions, and no more text, than it may.

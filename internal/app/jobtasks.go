@@ -195,7 +195,7 @@ func (a *App) publishForTask(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if asked.Sub(a.jobs.published) < min(max(publishedFor, publishedShare*a.jobs.publishTook), publishedMost) {
+	if areFresh(asked, a.jobs.published, a.jobs.publishTook) {
 		return nil
 	}
 	began := time.Now()
@@ -204,6 +204,11 @@ func (a *App) publishForTask(ctx context.Context) error {
 	}
 	a.jobs.published, a.jobs.publishTook = began, time.Since(began)
 	return nil
+}
+
+// areFresh reports whether a question may be asked of tables that were brought up to date at a time, and how long that took.
+func areFresh(asked, published time.Time, took time.Duration) bool {
+	return asked.Sub(published) < min(max(publishedFor, publishedShare*took), publishedMost)
 }
 
 // publishTurn is held by the task that brings the tables up to date.
