@@ -107,22 +107,12 @@ func status(response *http.Response) error {
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusTooManyRequests:
-		return failure.Throttle(retryAfter(response), err)
+		after, _ := failure.ParseRetryAfter(response.Header.Get("Retry-After"), time.Now()) // else it is not known
+		return failure.Throttle(after, err)
 	case code >= http.StatusInternalServerError || code == http.StatusRequestTimeout:
 		return failure.Wrap(failure.Transient, err)
 	}
 	return failure.Wrap(failure.Data, fmt.Errorf("%w; check mail.sent in bursar.yaml", err))
-}
-
-func retryAfter(response *http.Response) time.Duration {
-	text := response.Header.Get("Retry-After")
-	if wait, err := time.ParseDuration(text + "s"); err == nil && wait > 0 {
-		return wait
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(time.Until(at), 0)
-	}
-	return 0
 }
 
 // plainClient follows no redirects, which could take a password to another server.

@@ -165,10 +165,10 @@ func waitUntil(t *testing.T, within time.Duration, what string, is func() bool) 
 
 // printed returns a Live function that closes a channel when a text has been printed.
 func printed(text string) (live func([]byte), is <-chan struct{}) {
-	m, found := matcher{text: []byte(text)}, make(chan struct{})
+	s, found := NewSearch(text), make(chan struct{})
 	return func(p []byte) {
-		if !m.isFound() {
-			if m.add(p); m.isFound() {
+		if !s.Found() {
+			if _, _ = s.Write(p); s.Found() {
 				close(found)
 			}
 		}

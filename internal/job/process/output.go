@@ -3,7 +3,6 @@
 package process
 
 import (
-	"bytes"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -21,7 +20,7 @@ const (
 type output struct {
 	mu      sync.Mutex
 	kept    bounded
-	confirm matcher
+	confirm *Search
 	live    func([]byte)
 	stdout  func([]byte)
 
@@ -31,7 +30,7 @@ type output struct {
 }
 
 func newOutput(c *Command) *output {
-	return &output{kept: bounded{half: max(c.Keep, 0) / 2}, confirm: matcher{text: []byte(c.Confirm)}, live: c.Live, stdout: c.Stdout}
+	return &output{kept: bounded{half: max(c.Keep, 0) / 2}, confirm: NewSearch(c.Confirm), live: c.Live, stdout: c.Stdout}
 }
 
 // follow reads a pipe until its end, or for a bounded time after drain was called.
@@ -62,7 +61,7 @@ func (o *output) add(p []byte, isStdout bool) {
 	defer o.mu.Unlock()
 	o.kept.add(p)
 	if isStdout {
-		o.confirm.add(p)
+		_, _ = o.confirm.Write(p) // it never fails
 		if o.stdout != nil {
 			o.stdout(p)
 		}
@@ -117,22 +116,3 @@ func (b *bounded) bytes() (kept []byte, cut int64) {
 	kept = append(kept, b.tail[:b.next]...)
 	return kept, b.total - int64(len(kept))
 }
-
-// matcher searches a stream for a text. The empty text is always found.
-type matcher struct {
-	text, rest []byte // rest: the end of the stream, shorter than text
-	found      bool
-}
-
-func (m *matcher) add(p []byte) {
-	if m.isFound() {
-		return
-	}
-	m.rest = append(m.rest, p...)
-	m.found = bytes.Contains(m.rest, m.text)
-	if excess := len(m.rest) - len(m.text) + 1; excess > 0 {
-		m.rest = append(m.rest[:0], m.rest[excess:]...)
-	}
-}
-
-func (m *matcher) isFound() bool { return m.found || len(m.text) == 0 }

@@ -191,7 +191,7 @@ func (w *supervision) lostError() error {
 // result joins how the program ended and what it printed.
 func (w *supervision) result(e *ending) Result {
 	r := Result{
-		Exit: e.Exit, Signal: e.Signal, LeftBehind: e.LeftBehind, Confirmed: w.output.confirm.isFound(),
+		Exit: e.Exit, Signal: e.Signal, LeftBehind: e.LeftBehind, Confirmed: w.output.confirm.Found(),
 		UserTime: e.User, SystemTime: e.System, MaxRSS: e.MaxRSS, Wall: e.Wall,
 	}
 	r.Output, r.Cut = w.output.kept.bytes()

@@ -3,7 +3,6 @@
 package task
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -15,10 +14,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"bursar/internal/failure"
+	"bursar/internal/job/process"
 )
 
 const (
@@ -26,8 +25,6 @@ const (
 	maxAnswer = 64 << 20
 	// maxRedirects is how many redirects are followed.
 	maxRedirects = 5
-	// maxRetryAfter bounds what a server may ask for, so that it is a duration.
-	maxRetryAfter = 365 * 24 * time.Hour
 )
 
 // request is a declared request.
@@ -196,13 +193,13 @@ func contentType(body string) string {
 // judge says what an answer means, and keeps it as the task's output.
 func (r *request) judge(ctx context.Context, a *attempt, what string, answer *http.Response, confirm string) Outcome {
 	out := r.capture(a)
-	search := &search{text: []byte(confirm)}
+	search := process.NewSearch(confirm)
 	_, readErr := io.Copy(io.MultiWriter(out, search), io.LimitReader(answer.Body, maxAnswer))
 	o := Outcome{State: Done}
 	switch err := r.statusError(answer); {
 	case err != nil:
 		o = a.failed(ctx, what, err)
-	case search.found():
+	case search.Found():
 	case readErr != nil:
 		o = a.unknown(ctx, what, passingf("read the answer: %w", readErr))
 	default:
@@ -216,7 +213,7 @@ func (r *request) judge(ctx context.Context, a *attempt, what string, answer *ht
 func (r *request) statusError(answer *http.Response) error {
 	status := answer.StatusCode
 	err := fmt.Errorf("HTTP %s", strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status))))
-	after, isKnown := retryAfter(answer.Header.Get("Retry-After"), r.now())
+	after, isKnown := failure.ParseRetryAfter(answer.Header.Get("Retry-After"), r.now())
 	switch {
 	case status >= 200 && status < 300:
 		return nil
@@ -229,35 +226,3 @@ func (r *request) statusError(answer *http.Response) error {
 	}
 	return failure.Wrap(failure.Data, err)
 }
-
-// retryAfter parses Retry-After: seconds, or a date.
-func retryAfter(header string, now time.Time) (after time.Duration, isKnown bool) {
-	if at, err := http.ParseTime(header); err == nil {
-		return min(max(at.Sub(now), 0), maxRetryAfter), true
-	}
-	seconds, err := strconv.ParseUint(strings.TrimSpace(header), 10, 63)
-	if err != nil {
-		return 0, false
-	}
-	return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second, true
-}
-
-// search searches a stream for a text. The empty text is always found.
-type search struct {
-	text, rest []byte // rest: the end of the stream, shorter than text
-	hit        bool
-}
-
-func (s *search) Write(p []byte) (int, error) {
-	if s.found() {
-		return len(p), nil
-	}
-	s.rest = append(s.rest, p...)
-	s.hit = bytes.Contains(s.rest, s.text)
-	if over := len(s.rest) - len(s.text) + 1; over > 0 {
-		s.rest = append(s.rest[:0], s.rest[over:]...)
-	}
-	return len(p), nil
-}
-
-func (s *search) found() bool { return s.hit || len(s.text) == 0 }

@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -229,18 +228,12 @@ func (j jittered) BackoffDelay(attempt int, err error) (time.Duration, error) {
 // retryAfter returns how long the server wants its caller to wait, or 0.
 func retryAfter(err error) time.Duration {
 	header := responseHeader(err)
-	text := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(text); err == nil && seconds > 0 {
-		return time.Duration(min(seconds, 3600)) * time.Second
+	now, failed := http.ParseTime(header.Get("Date"))
+	if failed != nil {
+		now = time.Now()
 	}
-	if at, err := http.ParseTime(text); err == nil {
-		now, err := http.ParseTime(header.Get("Date"))
-		if err != nil {
-			now = time.Now()
-		}
-		return min(max(at.Sub(now), 0), time.Hour)
-	}
-	return 0
+	after, _ := failure.ParseRetryAfter(header.Get("Retry-After"), now)
+	return min(after, time.Hour)
 }
 
 // counter counts requests by operation, repeated attempts included: each of them is paid for.
