@@ -115,9 +115,12 @@ func TestFreshTables(t *testing.T) {
 		fresh       bool
 	}{
 		{-time.Second, 0, true}, // brought up to date while the question waited for its turn
-		{999 * time.Millisecond, 0, true}, {time.Second, 0, false},
-		{3 * time.Second, time.Second, true}, {4 * time.Second, time.Second, false},
-		{9 * time.Second, time.Minute, true}, {10 * time.Second, time.Minute, false},
+		{999 * time.Millisecond, 0, true},
+		{time.Second, 0, false},
+		{3 * time.Second, time.Second, true},
+		{4 * time.Second, time.Second, false},
+		{9 * time.Second, time.Minute, true},
+		{10 * time.Second, time.Minute, false},
 	} {
 		if got := areFresh(published.Add(c.after), published, c.took); got != c.fresh {
 			t.Errorf("%s after tables were brought up to date within %s: %v", c.after, c.took, got)

@@ -17,9 +17,17 @@ func TestParseRetryAfter(t *testing.T) {
 		after time.Duration
 		known bool
 	}{
-		{"", 0, false}, {"soon", 0, false}, {"-1", 0, false}, {"1.5", 0, false}, {"0", 0, true}, {" 7 ", 7 * time.Second, true},
-		{"999999999999999999", 24 * time.Hour, true}, {"99999999999999999999999", 0, false},
-		{"Wed, 25 Nov 2026 07:00:00 GMT", time.Minute, true}, {"Wed, 25 Nov 2026 06:00:00 GMT", 0, true}, {"Wed, 25 Nov 9026 07:00:00 GMT", 24 * time.Hour, true},
+		{"", 0, false},
+		{"soon", 0, false},
+		{"-1", 0, false},
+		{"1.5", 0, false},
+		{"0", 0, true},
+		{" 7 ", 7 * time.Second, true},
+		{"999999999999999999", 24 * time.Hour, true},
+		{"99999999999999999999999", 0, false},
+		{"Wed, 25 Nov 2026 07:00:00 GMT", time.Minute, true},
+		{"Wed, 25 Nov 2026 06:00:00 GMT", 0, true},
+		{"Wed, 25 Nov 9026 07:00:00 GMT", 24 * time.Hour, true},
 	} {
 		if after, known := failure.ParseRetryAfter(c.value, now); after != c.after || known != c.known {
 			t.Errorf("%q: %s, %v; want %s, %v", c.value, after, known, c.after, c.known)
