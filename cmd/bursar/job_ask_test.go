@@ -69,7 +69,7 @@ func TestJobRemoved(t *testing.T) {
 	do := func(args ...string) string {
 		return must(t, 0, append([]string{"job"}, append(args, "--project", dir)...)...).out
 	}
-	wantText(t, do("list"), "│ letters │ by hand  │ UTC", "removed")
+	wantText(t, do("list"), "│ letters │ removed │", "│ –        │ UTC  │")
 	wantText(t, do("show", "letters"), "letters: removed, it is not declared any more;", "2026-03-27T07:00:00Z")
 	wantText(t, do("logs", "letters", "2026-03-27T07:00:00Z", "acme"), "second line")
 	for _, args := range [][]string{{"pause"}, {"resume"}, {"run"}, {"backfill", "--from", "2026-03-01"}, {"verify"}} {

@@ -40,7 +40,7 @@ func (c *cli) printJobs(w io.Writer, a *app.App, list []app.JobStatus) {
 		fmt.Fprintln(w, "The project declares no jobs: add jobs/NAME.yaml, or import a crontab with `bursar job import-crontab FILE`.")
 		return
 	}
-	g := newGrid("job", "schedule", "zone", "state", "running", "waiting", "next due", "newest slot", "its state", "done", "failed", "skipped", "late", "blocked")
+	g := newGrid("job", "state", "next due", "newest slot", "its state", "running", "waiting", "done", "failed", "skipped", "late", "blocked", "schedule", "zone")
 	for i := range list {
 		one := &list[i]
 		zone := time.UTC
@@ -51,9 +51,13 @@ func (c *cli) printJobs(w io.Writer, a *app.App, list []app.JobStatus) {
 		if one.Last != nil {
 			newest, state = formatIn(&one.Last.Due, zone), describeSlotState(one.Last)
 		}
-		n := &one.Counters
-		g.add(one.Name, describeSchedule(one.Schedule, one.After), one.Zone, one.State, formatCount(one.Running), formatCount(one.Waiting),
-			formatIn(one.Next, zone), newest, state, formatCount(n.Done), formatCount(n.Failed), formatCount(n.Skipped), formatCount(n.Late), formatCount(n.Blocked))
+		n, schedule := &one.Counters, noValue
+		if one.State != app.JobRemoved {
+			schedule = describeSchedule(one.Schedule, one.After)
+		}
+		g.add(one.Name, one.State, formatIn(one.Next, zone), newest, state, formatCount(one.Running), formatCount(one.Waiting),
+			formatCount(n.Done), formatCount(n.Failed), formatCount(n.Skipped), formatCount(n.Late), formatCount(n.Blocked),
+			schedule, one.Zone)
 	}
 	g.print(w, width(c.out))
 }

@@ -182,7 +182,7 @@ func TestJobSlotsAreShown(t *testing.T) {
 	wantText(t, do("slots", "letters", "--from", "2020-01-01", "--to", "2020-01-02"), "Job letters has no such slots.")
 
 	list := do("list")
-	wantText(t, list, "│ later   │ after letters │ UTC", "│ letters │ 0 8 * * *     │ Europe/Prague │ paused │", "│ 2026-03-31T08:00:00+02:00 │ skipped")
+	wantText(t, list, "│ later   │ active │", "│ after letters │ UTC ", "│ letters │ paused │", "│ 0 8 * * *     │ Europe/Prague │", "│ 2026-03-31T08:00:00+02:00 │ skipped")
 	jobs := value(t, must(t, 0, "job", "list", "--project", dir, "--json"))
 	letters := item(t, jobs, "jobs", 1)
 	wantFields(t, letters, "job", "state", "next", "last", "counters", "running", "waiting", "paused_by")

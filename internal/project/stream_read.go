@@ -158,6 +158,10 @@ func parseAmount(text string, units map[string]int64) int64 {
 
 // readAmount reads a whole number with a unit, within bounds.
 func readAmount(o doc.Section, key string, byDefault int64, units map[string]int64, least, most int64, advice string) int64 {
+	if n := o.Values[key]; n != nil && (n.ShortTag() == "!!int" || n.ShortTag() == "!!float") {
+		o.Fail(key, "is %s, without a unit: use %s", doc.Brief(n.Value), advice)
+		return byDefault
+	}
 	text := o.Text(key)
 	if text == "" {
 		return byDefault

@@ -93,7 +93,7 @@ func TestBrokenStream(t *testing.T) {
 		{"totals:", "seal: {every: 1d}\ntotals:", "16: `every` is `1d`: use a time from 100ms to 24h"},
 		{"totals:", "seal:\n  every: 99ms\ntotals:", "17: `every` is `99ms`: use a time from 100ms to 24h"},
 		{"totals:", "seal: {every: 25h}\ntotals:", "16: `every` is `25h`: use a time from 100ms to 24h"},
-		{"totals:", "seal: {every: 1}\ntotals:", "16: `every` must be text"},
+		{"totals:", "seal: {every: 1}\ntotals:", "16: `every` is `1`, without a unit: use a time from 100ms"},
 		{"totals:", "seal: {events: 0}\ntotals:", "16: `events` must be a whole number from 1 to 100000000"},
 		{"totals:", "seal: {bytes: 1KB}\ntotals:", "16: `bytes` is `1KB`: use a size from 1MB to 10GB"},
 		{"totals:", "seal: {bytes: 11GB}\ntotals:", "16: `bytes` is `11GB`: use a size from 1MB to 10GB"},

@@ -30,7 +30,11 @@ func (s *File) Section(n *yaml.Node, path string, known ...string) Section {
 		return o
 	}
 	if n.Kind != yaml.MappingNode {
-		s.FailAt(path, "%s must be a mapping of keys to values", o.Title())
+		example := ""
+		if path != "" && len(known) > 0 {
+			example = fmt.Sprintf(", such as {%s: …}", known[0])
+		}
+		s.FailAt(path, "%s must be a mapping of keys to values%s", o.Title(), example)
 		o.Values = nil
 		return o
 	}
