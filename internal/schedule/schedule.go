@@ -64,7 +64,7 @@ func (s Schedule) IsInterval() bool { return s.every > 0 }
 // Next returns the first instant after a time; zero if there is none.
 func (s Schedule) Next(after time.Time) time.Time {
 	if s.every > 0 {
-		return after.UTC().Truncate(s.every).Add(s.every)
+		return s.Last(after).Add(s.every)
 	}
 	for wall := wallClock(after.In(s.zone)); ; {
 		next, err := gronx.NextTickAfter(s.cron, wall, false)
@@ -81,7 +81,9 @@ func (s Schedule) Next(after time.Time) time.Time {
 // Last returns the last instant that is not after a time; zero if there is none.
 func (s Schedule) Last(until time.Time) time.Time {
 	if s.every > 0 {
-		return until.UTC().Truncate(s.every)
+		seconds, every := until.Unix(), int64(s.every/time.Second)
+		past := (seconds%every + every) % every // also before 1970
+		return time.Unix(seconds-past, 0).UTC()
 	}
 	for wall, including := latestShown(until.In(s.zone)), true; ; including = false {
 		last, err := gronx.PrevTickBefore(s.cron, wall, including)

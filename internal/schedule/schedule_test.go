@@ -163,3 +163,23 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestIntervals: intervals are counted from 1970-01-01, also those that do not divide a day, and before it.
+func TestIntervals(t *testing.T) {
+	t.Parallel()
+	epoch := time.Unix(0, 0)
+	for text, every := range map[string]time.Duration{"every 90m": 90 * time.Minute, "every 7h": 7 * time.Hour, "every 168h": 7 * 24 * time.Hour, "every 61s": 61 * time.Second} {
+		s := parse(t, text, "Europe/Berlin")
+		for _, c := range []struct{ at, next, last time.Time }{
+			{epoch.Add(-1), epoch, epoch.Add(-every)},
+			{epoch, epoch.Add(every), epoch},
+			{epoch.Add(every - 1), epoch.Add(every), epoch},
+			{epoch.Add(-every), epoch, epoch.Add(-every)},
+			{epoch.Add(1000*every + 1), epoch.Add(1001 * every), epoch.Add(1000 * every)},
+		} {
+			if next, last := s.Next(c.at), s.Last(c.at); !next.Equal(c.next) || !last.Equal(c.last) {
+				t.Errorf("%s at %s: next %s, last %s; want %s, %s", text, c.at.UTC(), next, last, c.next.UTC(), c.last.UTC())
+			}
+		}
+	}
+}
