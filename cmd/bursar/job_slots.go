@@ -136,8 +136,8 @@ func describeSlotState(s *record.Slot) string {
 	switch {
 	case s.State == slot.Running && s.CancelAsked != nil:
 		return "running, to be cancelled"
-	case s.State == slot.Running && s.Overdue != nil:
-		return "running, late"
+	case s.State.IsOpen() && s.Overdue != nil:
+		return string(s.State) + ", late"
 	}
 	return string(s.State)
 }

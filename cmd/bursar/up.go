@@ -170,7 +170,7 @@ func (t *upReporter) slot(s record.Slot) {
 func describeAlert(s *record.Slot) string {
 	text := fmt.Sprintf("Slot %s is %s", s.Ref, s.State)
 	switch s.State {
-	case slot.Running:
+	case slot.Waiting, slot.Running:
 		text = fmt.Sprintf("Slot %s is late: it has not ended by its deadline", s.Ref)
 	case slot.Failed:
 		text = fmt.Sprintf("Slot %s has failed", s.Ref)

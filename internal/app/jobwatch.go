@@ -27,7 +27,7 @@ func (a *App) alert(s *record.Slot) {
 		if s.Overdue != nil {
 			return
 		}
-	case slot.Running:
+	case slot.Waiting, slot.Running:
 		if s.Overdue == nil {
 			return
 		}

@@ -57,7 +57,9 @@ func TestSlotAlerts(t *testing.T) {
 		{record.Slot{State: slot.Late}, true},
 		{record.Slot{State: slot.Late, Overdue: &overdue}, false}, // it was reported when that was noticed
 		{record.Slot{State: slot.Running, Overdue: &overdue}, true},
+		{record.Slot{State: slot.Waiting, Overdue: &overdue}, true},
 		{record.Slot{State: slot.Running}, false},
+		{record.Slot{State: slot.Waiting}, false},
 		{record.Slot{State: slot.Done}, false},
 		{record.Slot{State: slot.Skipped}, false},
 	} {

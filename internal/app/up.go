@@ -36,7 +36,7 @@ type Hooks struct {
 	OnSealed    func(intake.Result)
 	OnPublished func(runs.Run)
 	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
-	OnSlot      func(record.Slot)                // a slot has failed, is blocked, or is late; one that is late may be running
+	OnSlot      func(record.Slot)                // a slot has failed, is blocked, or is late; one that is late may be open
 }
 
 // UpOptions are the options of Up.
