@@ -115,7 +115,7 @@ func (a *App) keepFile(err error) error {
 	return failure.Wrap(failure.Transient, withSameFolder(err))
 }
 
-// warnDeclined logs, once for each reason, that this process leaves a stream or a pipeline to others.
+// warnDeclined logs, once for each reason, that this process leaves a stream, a pipeline or a job to others.
 func (a *App) warnDeclined(kind, name string, err error) {
 	key, reason := kind+" "+name, err.Error()
 	if before, _ := a.shared.declined.Swap(key, reason); before != reason {

@@ -218,3 +218,33 @@ func TestRebuildWithOtherDefinitionsKeepsWhatIsPublished(t *testing.T) {
 	}
 	checkLarge(t, newer)
 }
+
+// TestOtherFoldersDeclineSlots: a process whose folder lacks a job leaves the steps of its slots to others; one that has the project to itself
+// ends them.
+func TestOtherFoldersDeclineSlots(t *testing.T) {
+	t.Parallel()
+	a := openJobs(t, map[string]string{"calls": "task: {exec: [\"true\"]}\n"}, nil)
+	j := a.Project.Job("calls")
+	ref, err := a.slots().RunNow(t.Context(), j, time.Time{}, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Project.Jobs = nil
+	steps := func() []error {
+		_, divided := (jobSteps{a}).Divide(t.Context(), ref)
+		_, executed := (jobSteps{a}).Execute(t.Context(), ref, 0, nil, nil)
+		return []error{divided, executed}
+	}
+	for _, err := range steps() {
+		if failure.Of(err) != failure.Data || !strings.Contains(err.Error(), "job calls is not declared") {
+			t.Errorf("alone: %v", err)
+		}
+	}
+	a.shared.process.ID = "older-1"
+	a.shared.members = func(context.Context) ([]pgcatalog.Member, error) { return nil, nil }
+	for _, err := range steps() {
+		if !isDeclined(err) || !strings.Contains(err.Error(), "job calls is not in its project folder") {
+			t.Errorf("beside others: %v", err)
+		}
+	}
+}

@@ -54,12 +54,18 @@ func (a *App) logEnd(s *record.Slot) {
 	}
 }
 
-// declaredJob returns the declaration of a job.
+// declaredJob returns the declaration of a job. If several processes share the project, one whose folder lacks the job leaves its slots to others.
 func (a *App) declaredJob(name string) (*project.Job, error) {
 	if j := a.Project.Job(name); j != nil {
 		return j, nil
 	}
-	return nil, failure.Wrap(failure.Data, fmt.Errorf("job %s is not declared: jobs/%s.yaml is missing in the project folder of this process", name, name))
+	err := failure.Wrap(failure.Data, fmt.Errorf("job %s is not declared: jobs/%s.yaml is missing in the project folder of this process", name, name))
+	if !a.IsShared() {
+		return nil, err
+	}
+	d := &declinedError{process: a.shared.process.ID, text: fmt.Sprintf("job %s is not in its project folder; %s", name, sameFolder), cause: err}
+	a.warnDeclined("job", name, d)
+	return nil, d
 }
 
 // Divide fixes the tasks of a slot.

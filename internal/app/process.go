@@ -70,7 +70,7 @@ type membership struct {
 	requester *flow.Requester // nil until this process asks for a stream
 	peers     *serve.PeerClient
 	warnings  failure.Warnings
-	declined  sync.Map // from a stream or a pipeline to why this process leaves it to others
+	declined  sync.Map // from a stream, a pipeline or a job to why this process leaves it to others
 	peerTLS   *tls.Config
 	localHost func(context.Context) (string, error) // address of this machine as the database knows it
 }
