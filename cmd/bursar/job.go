@@ -28,7 +28,7 @@ was due, or was asked for. Each slot ends in exactly one state: done, failed, sk
 with the role job execute slots; ` + "`bursar job run`" + ` does so without them.
 
 SLOT is the due time of a slot: in RFC 3339, as 2026-11-25T07:00:00Z, or in the job's zone, as 2026-11-25T08:00. /2 behind it is its
-run 2: slots that were asked for by a person are runs from 1 on. Without a run it is the newest. ` + "`latest`" + ` is the newest slot.`,
+run 2: run 0 is the slot that was due, and those that a person has asked for are runs from 1 on. Without a run it is the newest. ` + "`latest`" + ` is the newest slot.`,
 		Example: `  bursar job list
   bursar job why reminders latest
   bursar job logs reminders 2026-11-25T08:00 --failed
@@ -93,11 +93,16 @@ const latestSlot = "latest"
 func findSlot(ctx context.Context, a *app.App, j *project.Job, text string, begun bool) (s record.Slot, err error) {
 	if text == latestSlot {
 		s, err = a.LatestJobSlot(ctx, j.Name, begun)
-	} else {
-		var ref record.Ref
-		if ref, err = parseSlot(j, text); err == nil {
-			s, err = a.JobSlot(ctx, ref)
-		}
+		return s, slotHint(err, j.Name)
+	}
+	ref, hasRun, err := parseSlot(j, text)
+	switch {
+	case err != nil:
+		return s, err
+	case hasRun:
+		s, err = a.JobSlot(ctx, ref)
+	default:
+		s, err = a.NewestJobSlot(ctx, j.Name, ref.Due)
 	}
 	return s, slotHint(err, j.Name)
 }
@@ -111,19 +116,18 @@ func slotHint(err error, job string) error {
 }
 
 // parseSlot reads the name of a slot: its due time, with /RUN behind it, and perhaps with JOB/ before it, as slots are printed.
-func parseSlot(j *project.Job, text string) (record.Ref, error) {
+func parseSlot(j *project.Job, text string) (ref record.Ref, hasRun bool, err error) {
 	at, run, hasRun := strings.Cut(strings.TrimPrefix(text, j.Name+"/"), "/")
-	ref := record.Ref{Job: j.Name}
-	var err error
+	ref.Job = j.Name
 	if ref.Due, err = parseLocalTime(at, zoneOf(j)); err != nil {
-		return ref, usagef("%q is not a slot: write its due time, as 2026-11-25T07:00:00Z, or as 2026-11-25T08:00 in %s, or %s", text, zoneOf(j), latestSlot)
+		return ref, hasRun, usagef("%q is not a slot: write its due time, as 2026-11-25T07:00:00Z, or as 2026-11-25T08:00 in %s, or %s", text, zoneOf(j), latestSlot)
 	}
 	if hasRun {
-		if ref.Run, err = strconv.Atoi(run); err != nil || ref.Run < 1 {
-			return ref, usagef("%q is not a slot: what follows / is the number of a run, from 1 on", text)
+		if ref.Run, err = strconv.Atoi(run); err != nil || ref.Run < 0 {
+			return ref, hasRun, usagef("%q is not a slot: what follows / is the number of a run, from 0 on", text)
 		}
 	}
-	return ref, nil
+	return ref, hasRun, nil
 }
 
 // localForms are the forms of local times. The last is the beginning of a day.

@@ -89,7 +89,7 @@ func (c *cli) changeJob(state string, change func(*app.App, context.Context, *pr
 
 func (c *cli) jobBackfillCommand() *cobra.Command {
 	var interval intervalFlags
-	var b app.JobBackfill
+	var in record.Interval
 	cmd := &cobra.Command{
 		Use:   "backfill JOB",
 		Short: "Execute the slots of a time in the past",
@@ -105,36 +105,36 @@ Tasks have the same idempotency keys as when they were due. --dry-run only count
 				return err
 			}
 			var err error
-			if b.From, b.To, err = interval.parse(j); err != nil {
+			if in.From, in.To, err = interval.parse(j); err != nil {
 				return err
 			}
 			if interval.from == "" {
 				return usagef("a backfill needs --from, the time of the first slot")
 			}
 			if interval.to == "" {
-				b.To = time.Now()
+				in.To = time.Now()
 			}
-			if !b.From.Before(b.To) {
+			if !in.From.Before(in.To) {
 				return usagef("--from %s is in the future: there is nothing to fill in", interval.from)
 			}
-			done, err := a.BackfillJob(ctx, j, b)
+			done, err := a.BackfillJob(ctx, j, in)
 			if err != nil {
 				return err
 			}
-			return c.printBackfill(j, &b, &done)
+			return c.printBackfill(j, &in, &done)
 		}),
 	}
 	interval.addTo(cmd, "slots that were due")
-	cmd.Flags().BoolVar(&b.Again, "again", false, "also execute slots again that are done")
-	cmd.Flags().BoolVar(&b.Dry, "dry-run", false, "count the slots, and record nothing")
+	cmd.Flags().BoolVar(&in.Again, "again", false, "also execute slots again that are done")
+	cmd.Flags().BoolVar(&in.Dry, "dry-run", false, "count the slots, and record nothing")
 	return cmd
 }
 
-func (c *cli) printBackfill(j *project.Job, b *app.JobBackfill, done *record.Backfilled) error {
+func (c *cli) printBackfill(j *project.Job, in *record.Interval, done *record.Backfilled) error {
 	result := struct {
 		*record.Backfilled
 		Dry bool `json:"dry_run"`
-	}{done, b.Dry}
+	}{done, in.Dry}
 	return c.result(result, func(w io.Writer) {
 		kept := ""
 		if done.Existing > 0 {
@@ -147,7 +147,7 @@ func (c *cli) printBackfill(j *project.Job, b *app.JobBackfill, done *record.Bac
 		case n == 0:
 			fmt.Fprintf(w, "Nothing to do%s.\n", kept)
 			return
-		case b.Dry:
+		case in.Dry:
 			fmt.Fprintf(w, "%s would be executed%s.\n", plural(n, "slot", "slots"), kept)
 		default:
 			fmt.Fprintf(w, "%s%s. `bursar up` executes them one after another.\n", plural(n, "slot waits", "slots wait"), kept)

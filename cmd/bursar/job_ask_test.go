@@ -93,7 +93,7 @@ func TestJobErrors(t *testing.T) {
 		{"why letters yesterday", 2, "\"yesterday\" is not a slot: write its due time, as 2026-11-25T07:00:00Z, or as 2026-11-25T08:00 in Europe/Prague, or latest"},
 		{"tasks letters 2026-03-27T08:00:00.5Z", 2, "is not a slot"},
 		{"tasks letters 2026-03-27T08:00/x", 2, "what follows / is the number of a run"},
-		{"tasks letters 2026-03-27T08:00/0", 2, "what follows / is the number of a run"},
+		{"tasks letters 2026-03-27T08:00/-1", 2, "what follows / is the number of a run, from 0 on"},
 		{"tasks letters latest/1", 2, "is not a slot"},
 		{"tasks letters 2026-03-27T09:00", 3, "`bursar job slots letters` lists its slots"},
 		{"why letters 2026-03-27T08:00/7", 3, "slot letters/2026-03-27T07:00:00Z/7 not found"},

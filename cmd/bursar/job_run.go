@@ -25,9 +25,9 @@ func (c *cli) jobRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run JOB",
 		Short: "Execute a slot of a job now, and wait until it has ended",
-		Long: `Executes the tasks of a job as those of a slot that is due now, and waits until all have ended. With --slot, executes a slot of the past
-again, as a new run of it: its tasks have the same idempotency keys as before. A slot that a person asks for waits for no other job, and
-begins although the job is paused; the overlap policy applies. While ` + "`bursar up`" + ` runs, it and the workers execute the tasks.
+		Long: `Executes the tasks of a job as those of a slot that is due now, and waits until all have ended. With --slot, executes a slot of the past:
+that of the due time if it waits, or else a new run of it, whose tasks have the same idempotency keys as before. A slot that a person
+asks for waits for no other job, and begins although the job is paused; the overlap policy applies. While ` + "`bursar up`" + ` runs, it and the workers execute the tasks.
 
 The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` + "`bursar job cancel`" + ` does.`,
 		Example: `  bursar job run reminders
@@ -39,32 +39,35 @@ The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` +
 			}
 			var at time.Time
 			if due != "" {
-				ref, err := c.pastSlot(ctx, a, j, due)
-				if err != nil {
+				var err error
+				if at, err = pastDue(ctx, a, j, due); err != nil {
 					return err
 				}
-				at = ref.Due
 			}
 			return c.runJob(ctx, a, j, at, follow)
 		}),
 	}
-	cmd.Flags().StringVar(&due, "slot", "", "the `due` time of a slot, which is executed again; by default now")
+	cmd.Flags().StringVar(&due, "slot", "", "the `due` time of a slot of the past; by default now")
 	cmd.Flags().BoolVar(&follow, "follow", false, "print what the tasks write on standard error")
 	return cmd
 }
 
-// pastSlot reads --slot, which names a due time, but no run.
-func (c *cli) pastSlot(ctx context.Context, a *app.App, j *project.Job, text string) (record.Ref, error) {
-	ref, err := parseSlotOrLatest(ctx, a, j, text)
+// pastDue reads --slot, which names a due time, but no run.
+func pastDue(ctx context.Context, a *app.App, j *project.Job, text string) (time.Time, error) {
+	if text == latestSlot {
+		s, err := a.LatestJobSlot(ctx, j.Name, false)
+		return s.Due, slotHint(err, j.Name)
+	}
+	ref, hasRun, err := parseSlot(j, text)
 	switch {
 	case err != nil:
-		return ref, err
-	case text != latestSlot && ref.Run > 0:
-		return ref, usagef("--slot %s: a slot that is executed again is a new run; leave out /%d", text, ref.Run)
+		return ref.Due, err
+	case hasRun:
+		return ref.Due, usagef("--slot %s: it names a due time; leave out /%d", text, ref.Run)
 	case ref.Due.After(time.Now()):
-		return ref, usagef("--slot %s is in the future", text)
+		return ref.Due, usagef("--slot %s is in the future", text)
 	}
-	return ref, nil
+	return ref.Due, nil
 }
 
 func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.Time, follow bool) error {

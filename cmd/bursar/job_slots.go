@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -173,9 +174,9 @@ or which tasks have failed with which error. Where other slots have to end befor
   bursar job why reminders 2026-11-25T08:00
   bursar job why reminders 2026-11-25T07:00:00Z/2 --json`,
 		RunE: onJob(c.openToRead, func(ctx context.Context, a *app.App, j *project.Job, args []string) error {
-			ref, err := parseSlotOrLatest(ctx, a, j, args[0])
+			ref, err := parseSlotOrNewest(ctx, a, j, args[0])
 			if err != nil {
-				return err
+				return slotHint(err, j.Name)
 			}
 			e, err := a.JobWhy(ctx, j, ref)
 			if err != nil {
@@ -186,13 +187,21 @@ or which tasks have failed with which error. Where other slots have to end befor
 	}
 }
 
-// parseSlotOrLatest reads the name of a slot, which need not be recorded.
-func parseSlotOrLatest(ctx context.Context, a *app.App, j *project.Job, text string) (record.Ref, error) {
-	if text != latestSlot {
-		return parseSlot(j, text)
+// parseSlotOrNewest reads the name of a slot, which need not be recorded: without a run it is the newest one of its due time, or run 0.
+func parseSlotOrNewest(ctx context.Context, a *app.App, j *project.Job, text string) (record.Ref, error) {
+	if text == latestSlot {
+		s, err := a.LatestJobSlot(ctx, j.Name, false)
+		return s.Ref, err
 	}
-	s, err := a.LatestJobSlot(ctx, j.Name, false)
-	return s.Ref, slotHint(err, j.Name)
+	ref, hasRun, err := parseSlot(j, text)
+	if err != nil || hasRun {
+		return ref, err
+	}
+	s, err := a.NewestJobSlot(ctx, j.Name, ref.Due)
+	if errors.As(err, new(*record.NotFoundError)) {
+		return ref, nil
+	}
+	return s.Ref, err
 }
 
 func printWhy(w io.Writer, e *app.JobExplanation, zone *time.Location) {

@@ -225,7 +225,7 @@ func TestOtherFoldersDeclineSlots(t *testing.T) {
 	t.Parallel()
 	a := openJobs(t, map[string]string{"calls": "task: {exec: [\"true\"]}\n"}, nil)
 	j := a.Project.Job("calls")
-	ref, err := a.slots().RunNow(t.Context(), j, time.Time{}, "ann")
+	ref, err := a.slots().RunNow(t.Context(), a.Project.Jobs, j, time.Time{}, "ann")
 	if err != nil {
 		t.Fatal(err)
 	}

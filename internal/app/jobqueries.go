@@ -126,9 +126,14 @@ func (a *App) JobSlots(ctx context.Context, q record.Query) (list []record.Slot,
 	return a.slots().List(ctx, q)
 }
 
-// JobSlot returns a slot; without a run the newest of its due time.
+// JobSlot returns a slot.
 func (a *App) JobSlot(ctx context.Context, ref record.Ref) (record.Slot, error) {
 	return a.slots().Get(ctx, ref)
+}
+
+// NewestJobSlot returns the newest run of a due time.
+func (a *App) NewestJobSlot(ctx context.Context, job string, due time.Time) (record.Slot, error) {
+	return a.slots().Newest(ctx, job, due)
 }
 
 // LatestJobSlot returns the newest slot of a job, or the newest that has begun.

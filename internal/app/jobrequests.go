@@ -4,13 +4,11 @@ package app
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/user"
 	"strconv"
 	"time"
 
-	"bursar/internal/catalog"
 	"bursar/internal/job/record"
 	"bursar/internal/job/slot"
 	"bursar/internal/project"
@@ -61,42 +59,13 @@ func (a *App) CancelSlot(ctx context.Context, ref record.Ref) (record.Slot, erro
 	return s, err
 }
 
-// JobBackfill is a backfill: the due times from one time until before another.
-type JobBackfill struct {
-	From, To time.Time
-	Again    bool // also those whose slot is done
-	Dry      bool // nothing is recorded
-}
-
 // BackfillJob records slots of the past that wait. They are executed one after another.
-func (a *App) BackfillJob(ctx context.Context, j *project.Job, b JobBackfill) (record.Backfilled, error) {
-	slots := a.slots()
-	if b.Dry {
-		slots.Catalog = undone{slots.Catalog}
-	}
-	out, err := slots.Backfill(ctx, a.Project.Jobs, j, b.From, b.To, b.Again, person())
-	if err == nil && !b.Dry {
+func (a *App) BackfillJob(ctx context.Context, j *project.Job, in record.Interval) (record.Backfilled, error) {
+	out, err := a.slots().Backfill(ctx, a.Project.Jobs, j, in, person())
+	if err == nil && !in.Dry {
 		a.jobsChanged(ctx)
 	}
 	return out, err
-}
-
-// undone is a catalog whose transactions succeed, but change nothing.
-type undone struct{ catalog.Catalog }
-
-var errUndone = errors.New("the transaction is undone")
-
-func (u undone) Update(ctx context.Context, fn func(catalog.Tx) error) error {
-	err := u.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		if err := fn(tx); err != nil {
-			return err
-		}
-		return errUndone
-	})
-	if errors.Is(err, errUndone) {
-		return nil
-	}
-	return err
 }
 
 // progressPoll is the least time between two looks at the progress of a slot.
@@ -105,7 +74,7 @@ const progressPoll = time.Second
 // RunJob records that a person asks for a slot, and executes it until it has ended. A zero due time is now. watch may be nil; otherwise it is
 // called from time to time with how many of the slot's tasks have ended.
 func (a *App) RunJob(ctx context.Context, j *project.Job, due time.Time, watch func(s record.Slot, done, total int)) (record.Slot, error) {
-	ref, err := a.slots().RunNow(ctx, j, due, person())
+	ref, err := a.slots().RunNow(ctx, a.Project.Jobs, j, due, person())
 	if err != nil {
 		return record.Slot{}, err
 	}

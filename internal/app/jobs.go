@@ -43,7 +43,9 @@ type jobs struct {
 func (a *App) SetCommands(commands serve.Commands) { a.jobs.commands = commands }
 
 // slots returns the records of slots.
-func (a *App) slots() *record.Slots { return &record.Slots{Catalog: a.catalog, Now: time.Now} }
+func (a *App) slots() *record.Slots {
+	return &record.Slots{Catalog: a.catalog, Now: time.Now, Noticed: a.noticed}
+}
 
 // work returns the records of tasks.
 func (a *App) work() *chunk.Work {

@@ -40,7 +40,7 @@ func openJobs(t *testing.T, jobs map[string]string, files map[string]string) *Ap
 func runJob(t *testing.T, a *App, name string) (record.Slot, []chunk.Task) {
 	t.Helper()
 	j := a.Project.Job(name)
-	ref, err := a.slots().RunNow(t.Context(), j, time.Time{}, "test")
+	ref, err := a.slots().RunNow(t.Context(), a.Project.Jobs, j, time.Time{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,6 @@ import (
 	"bursar/internal/job/chunk"
 	"bursar/internal/job/flow"
 	"bursar/internal/job/record"
-	"bursar/internal/job/slot"
 	"bursar/internal/project"
 )
 
@@ -27,31 +26,10 @@ func (s jobSteps) Decide(ctx context.Context) (flow.Decision, error) {
 	if err != nil {
 		return flow.Decision{}, errors.Join(diskErr(), err)
 	}
-	for i := range d.Ended {
-		s.logEnd(&d.Ended[i])
-	}
-	for i := range d.Late {
-		s.log.Warn("a slot has not ended by its deadline", "slot", d.Late[i].Ref, "began", d.Late[i].Began)
-		s.alert(&d.Late[i])
+	for _, broken := range d.Broken {
+		s.log.Error("nothing is decided about a job, whose records are damaged; the other jobs go on", "error", broken)
 	}
 	return flow.Decision{Start: d.Start, Cancel: d.Cancel, Again: d.Again}, nil
-}
-
-// logEnd logs how a slot has ended: as a warning, and with an alert, if a person should look. Who executes a slot by a command sees its end there.
-func (a *App) logEnd(s *record.Slot) {
-	if !a.followsJobs() && !a.shared.serves {
-		return
-	}
-	a.alert(s)
-	args := []any{"slot", s.String(), "state", s.State, "reason", s.Reason, "tasks", s.Summary.Tasks, "failed", s.Summary.Failed, "error", s.Summary.Error}
-	switch s.State {
-	case slot.Failed, slot.Late, slot.Blocked:
-		a.log.Warn("a slot has ended", args...)
-	case slot.Skipped:
-		a.log.Warn("due times were skipped", "slot", s.String(), "reason", s.Reason, "count", s.Count)
-	default:
-		a.log.Info("a slot has ended", args...)
-	}
 }
 
 // declaredJob returns the declaration of a job. If several processes share the project, one whose folder lacks the job leaves its slots to others.
@@ -107,8 +85,16 @@ func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, stop 
 	return done, errors.Join(diskErr(), err)
 }
 
-// Finish records the end of a slot, unless chunks remain.
+// Finish records the end of a slot, unless chunks remain. It logs an error after which the workflow of the slot fails: it is started again, and
+// nobody else reports why.
 func (s jobSteps) Finish(ctx context.Context, ref record.Ref, how flow.Ending) (rest []chunk.Unended, err error) {
+	if rest, err = s.finish(ctx, ref, how); err != nil && !failure.Of(err).Retryable() {
+		s.log.Error("cannot record the end of a slot; trying again", "slot", ref.String(), "error", err)
+	}
+	return rest, err
+}
+
+func (s jobSteps) finish(ctx context.Context, ref record.Ref, how flow.Ending) (rest []chunk.Unended, err error) {
 	ctx, diskErr, endWatch := s.disk.watch(ctx)
 	defer endWatch()
 	if how.Cancelled || how.Err != nil {
@@ -126,12 +112,9 @@ func (s jobSteps) Finish(ctx context.Context, ref record.Ref, how flow.Ending) (
 	if how.Cancelled && summary.Error == "" {
 		summary.Error = "it was cancelled"
 	}
-	ended, err := s.slots().End(ctx, s.Project.Job(ref.Job), ref, summary)
+	_, err = s.slots().End(ctx, s.Project.Job(ref.Job), ref, summary)
 	if errors.As(err, new(*record.NotFoundError)) {
 		return nil, nil // its record was removed: nobody asks how it ended
-	}
-	if err == nil {
-		s.logEnd(&ended)
 	}
 	return nil, errors.Join(diskErr(), err)
 }

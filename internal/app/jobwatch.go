@@ -16,6 +16,27 @@ import (
 	"bursar/internal/temporal"
 )
 
+// noticed logs how a slot has ended, or that it is late: as a warning, and with an alert, if a person should look. Who executes or cancels a slot
+// by a command sees its end there.
+func (a *App) noticed(s record.Slot) {
+	isAsked := s.State == slot.Done || s.State == slot.Failed || s.State == slot.Late
+	if isAsked && !a.followsJobs() && !a.shared.serves {
+		return
+	}
+	a.alert(&s)
+	args := []any{"slot", s.String(), "state", s.State, "reason", s.Reason, "tasks", s.Summary.Tasks, "failed", s.Summary.Failed, "error", s.Summary.Error}
+	switch s.State {
+	case slot.Waiting, slot.Running:
+		a.log.Warn("a slot has not ended by its deadline", "slot", s.String(), "began", s.Began)
+	case slot.Failed, slot.Late, slot.Blocked:
+		a.log.Warn("a slot has ended", args...)
+	case slot.Skipped:
+		a.log.Warn("due times were skipped", "slot", s.String(), "reason", s.Reason, "count", s.Count)
+	default:
+		a.log.Info("a slot has ended", args...)
+	}
+}
+
 // alert calls the hook for a slot that a person should look at. One that is late is reported once: when that is noticed, or else at its end.
 func (a *App) alert(s *record.Slot) {
 	if a.hooks.OnSlot == nil {

@@ -78,7 +78,7 @@ func TestWorkersOfSlots(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "go")
 	a := openJobs(t, map[string]string{"calls": "task: {exec: [sh, -c, 'until test -e \"$0\"; do sleep 0.02; done', '" + file + "']}\npartition: {count: 2}\n"}, nil)
 	j := a.Project.Job("calls")
-	ref, err := a.slots().RunNow(t.Context(), j, time.Time{}, "test")
+	ref, err := a.slots().RunNow(t.Context(), a.Project.Jobs, j, time.Time{}, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

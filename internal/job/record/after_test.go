@@ -38,7 +38,7 @@ func TestAfter(t *testing.T) {
 	w.to("2026-03-02T10:00:00Z")
 	ten := Ref{Job: "first", Due: w.Now()}
 	w.endWith(ten, Summary{Tasks: 1, Failed: 1})
-	if _, err := w.RunNow(t.Context(), w.job("first"), ten.Due, "ann"); err != nil {
+	if _, err := w.RunNow(t.Context(), w.jobs, w.job("first"), ten.Due, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	w.decide()

@@ -16,25 +16,25 @@ func TestRunNow(t *testing.T) {
 	w := newWorld(t, "2026-03-02T07:00:00Z", j)
 	w.to("2026-03-02T08:00:00Z")
 	due := at(t, "2026-03-02T08:00:00Z")
-	_, err := w.RunNow(t.Context(), j, due, "ann")
+	_, err := w.RunNow(t.Context(), w.jobs, j, due, "ann")
 	refused(t, err, "run a/2026-03-02T08:00:00Z: it is running")
 	w.end(Ref{Job: "a", Due: due})
 	for run := 1; run <= 2; run++ {
-		ref, err := w.RunNow(t.Context(), j, due.Add(time.Millisecond), "ann")
+		ref, err := w.RunNow(t.Context(), w.jobs, j, due.Add(time.Millisecond), "ann")
 		if want := (Ref{"a", due, run}); err != nil || ref != want {
 			t.Fatalf("%s, %v; want %s", ref, err, want)
 		}
-		_, err = w.RunNow(t.Context(), j, due, "bob")
+		_, err = w.RunNow(t.Context(), w.jobs, j, due, "bob")
 		refused(t, err, "it is waiting")
 		if d := w.decide(); len(d.Start) != 1 || d.Start[0] != ref {
 			t.Errorf("%v are to start", d.Start)
 		}
 		w.end(ref)
 	}
-	_, err = w.RunNow(t.Context(), j, due.AddDate(0, 0, 1), "ann")
+	_, err = w.RunNow(t.Context(), w.jobs, j, due.AddDate(0, 0, 1), "ann")
 	refused(t, err, "it is due in the future")
 	w.expect("a", "08:00 done", "08:00/1 done", "08:00/2 done")
-	if s := w.get("a/2026-03-02T08:00:00Z"); s.Run != 2 || s.By != "ann" {
+	if s := w.newest("a", "2026-03-02T08:00:00Z"); s.Run != 2 || s.By != "ann" {
 		t.Errorf("the newest is %s by %s", s.Ref, s.By)
 	}
 	w.audit("a", w.dues(j))
@@ -46,7 +46,7 @@ func TestRunNowWhilePaused(t *testing.T) {
 	j := newJob(t, "a", "0 * * * *")
 	w := newWorld(t, "2026-03-02T07:30:00Z", j)
 	w.pause(j, true)
-	if _, err := w.RunNow(t.Context(), j, time.Time{}, "ann"); err != nil {
+	if _, err := w.RunNow(t.Context(), w.jobs, j, time.Time{}, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.decide(); len(d.Start) != 1 {
@@ -96,7 +96,7 @@ func TestBackfill(t *testing.T) {
 	from, to := at(t, "2026-03-01T00:00:00Z"), at(t, "2026-04-01T00:00:00Z")
 	backfill := func(all bool, recorded, existing int) {
 		t.Helper()
-		b, err := w.Backfill(t.Context(), w.jobs, j, from, to, all, "ann")
+		b, err := w.Backfill(t.Context(), w.jobs, j, Interval{From: from, To: to, Again: all}, "ann")
 		if err != nil || b.Recorded != recorded || b.Existing != existing || len(b.Slots) != recorded {
 			t.Fatalf("%+v, %v", b, err)
 		}
@@ -133,7 +133,7 @@ func TestBackfillOfWhatIsNotDecided(t *testing.T) {
 	j := newJob(t, "a", "0 * * * *")
 	w := newWorld(t, "2026-03-02T07:30:00Z", j)
 	w.set(at(t, "2026-03-02T10:00:10Z"))
-	b, err := w.Backfill(t.Context(), w.jobs, j, at(t, "2026-03-02T08:00:00Z"), at(t, "2026-03-03T00:00:00Z"), false, "ann")
+	b, err := w.Backfill(t.Context(), w.jobs, j, Interval{From: at(t, "2026-03-02T08:00:00Z"), To: at(t, "2026-03-03T00:00:00Z")}, "ann")
 	if err != nil || b.Recorded != 2 || b.Existing != 1 {
 		t.Fatalf("%+v, %v", b, err)
 	}
@@ -146,8 +146,26 @@ func TestBackfillIsBounded(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, "a", "every 1m")
 	w := newWorld(t, "2026-04-30T12:00:00Z", j)
-	_, err := w.Backfill(t.Context(), w.jobs, j, at(t, "2026-01-01T00:00:00Z"), w.Now(), false, "ann")
+	_, err := w.Backfill(t.Context(), w.jobs, j, Interval{From: at(t, "2026-01-01T00:00:00Z"), To: w.Now()}, "ann")
 	refused(t, err, fmt.Sprintf("more than %d due times", mostBackfilled))
+}
+
+// TestDryBackfill: after an outage that takes several decisions, it counts what a backfill records, and records nothing.
+func TestDryBackfill(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, "a", "every 1m")
+	j.CatchUp.Policy = project.CatchUpAll
+	w := newWorldIn(t, newMemory(), "2026-03-02T08:00:00Z", j)
+	w.set(w.Now().Add(50*time.Hour + 30*time.Second))
+	in := Interval{From: at(t, "2026-03-02T07:00:00Z"), To: w.Now(), Dry: true}
+	dry, err := w.Backfill(t.Context(), w.jobs, j, in, "ann")
+	if err != nil || dry.Recorded != 61 || dry.Existing != 3000 || len(w.all("a")) != 0 {
+		t.Fatalf("%d would be recorded, %d exist, %v", dry.Recorded, dry.Existing, err)
+	}
+	in.Dry = false
+	if b, err := w.Backfill(t.Context(), w.jobs, j, in, "ann"); err != nil || b.Recorded != dry.Recorded || b.Existing != dry.Existing {
+		t.Errorf("%d are recorded, %d exist, %v", b.Recorded, b.Existing, err)
+	}
 }
 
 // TestCancelOfWaiting: a slot that waits ends at once.

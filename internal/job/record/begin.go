@@ -3,11 +3,9 @@
 package record
 
 import (
-	"fmt"
 	"time"
 
 	"bursar/internal/catalog"
-	"bursar/internal/failure"
 	"bursar/internal/job/slot"
 	"bursar/internal/project"
 )
@@ -22,15 +20,9 @@ const mostLooked = 2 * mostQueued
 
 // begin lets the waiting slots of a job begin for which it is time, and lists those that are executed.
 func (d *decision) begin(j *project.Job, st *State, p *slot.Policy) error {
-	running, err := catalog.All[Ref](d.tx, runningPrefix+j.Name+"/", "")
+	executed, err := d.listExecuted(j)
 	if err != nil {
 		return err
-	}
-	executed := slot.Executed{}
-	for _, ref := range running {
-		if err := d.run(j, ref, executed); err != nil {
-			return err
-		}
 	}
 	waiting, err := firstWaiting(d.tx, j.Name)
 	if err != nil {
@@ -82,34 +74,37 @@ func firstWaiting(tx catalog.Tx, job string) (list []*Slot, err error) {
 		}
 	}
 	for _, ref := range refs {
-		s, err := get(tx, ref)
+		s, err := listed(tx, ref)
 		if err != nil {
 			return nil, err
-		}
-		if s == nil {
-			return nil, noDocument(ref)
 		}
 		list = append(list, s)
 	}
 	return list, nil
 }
 
-func noDocument(ref Ref) error {
-	return failure.Wrap(failure.Bug, fmt.Errorf("read the slot %s, which waits: the catalog has no document of it", ref))
-}
-
-// run lists a slot that is executed.
-func (d *decision) run(j *project.Job, ref Ref, executed slot.Executed) error {
-	s, err := get(d.tx, ref)
-	if err != nil || s == nil {
-		return err
+// listExecuted lists the slots of a job that are executed, and counts them.
+func (d *decision) listExecuted(j *project.Job) (slot.Executed, error) {
+	running, err := catalog.All[Ref](d.tx, runningPrefix+j.Name+"/", "")
+	if err != nil {
+		return nil, err
 	}
-	executed[s.Kind]++
-	d.Start = append(d.Start, ref)
-	if s.CancelAsked != nil {
-		d.Cancel = append(d.Cancel, ref)
+	executed := slot.Executed{}
+	for _, ref := range running {
+		s, err := listed(d.tx, ref)
+		if err != nil {
+			return nil, err
+		}
+		executed[s.Kind]++
+		d.Start = append(d.Start, ref)
+		if s.CancelAsked != nil {
+			d.Cancel = append(d.Cancel, ref)
+		}
+		if err := d.watch(j, s); err != nil {
+			return nil, err
+		}
 	}
-	return d.watch(j, s)
+	return executed, nil
 }
 
 // watch notices that an open slot has not ended by its deadline.
@@ -179,11 +174,11 @@ func (d *decision) cancelFor(j *project.Job, st *State, s *Slot) error {
 		return err
 	}
 	for _, ref := range running {
-		other, err := get(d.tx, ref)
+		other, err := listed(d.tx, ref)
 		if err != nil {
 			return err
 		}
-		if other == nil || other.Kind != slot.Scheduled || other.CancelAsked != nil {
+		if other.Kind != slot.Scheduled || other.CancelAsked != nil {
 			continue
 		}
 		other.CancelAsked, other.CancelBy = &d.now, "overlap: "+s.String()+" is due"

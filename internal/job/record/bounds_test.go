@@ -23,11 +23,11 @@ func TestOverlapsJoin(t *testing.T) {
 		}
 	}
 	w.expect("load", "08:00 running", "08:10-09:00 6 skipped: overlap")
-	by, err := w.RunNow(t.Context(), j, at(t, "2026-03-02T08:20:00Z"), "ann")
+	by, err := w.RunNow(t.Context(), w.jobs, j, at(t, "2026-03-02T08:20:00Z"), "ann")
 	if err != nil {
 		t.Fatal(err)
 	}
-	last, err := w.RunNow(t.Context(), j, at(t, "2026-03-02T09:00:00Z"), "ann")
+	last, err := w.RunNow(t.Context(), w.jobs, j, at(t, "2026-03-02T09:00:00Z"), "ann")
 	if err != nil || by.Run != 1 || last.Run != 1 {
 		t.Fatal(by, last, err)
 	}
@@ -38,7 +38,7 @@ func TestOverlapsJoin(t *testing.T) {
 	for due, want := range map[string]string{
 		"08:10": "08:10-09:10 7 skipped: overlap", "08:20": "08:20/1 done", "08:30": "08:10-09:10 7 skipped: overlap", "09:10": "08:10-09:10 7 skipped: overlap",
 	} {
-		s := w.get("load/2026-03-02T" + due + ":00Z")
+		s := w.newest("load", "2026-03-02T"+due+":00Z")
 		if got := brief(&s); got != want {
 			t.Errorf("%s is %s, want %s", due, got, want)
 		}
@@ -71,7 +71,7 @@ func TestYearsOfOutage(t *testing.T) {
 		if got := w.state("load").Counters; got != (Counters{Fired: 1, Skipped: minutes - 1}) {
 			t.Errorf("%s: %+v", policy, got)
 		}
-		if s := w.get("load/2027-11-28T12:34:00Z"); s.Count != minutes-1 || !strings.Contains(s.Reason, slot.ByCatchUp) {
+		if s := w.newest("load", "2027-11-28T12:34:00Z"); s.Count != minutes-1 || !strings.Contains(s.Reason, slot.ByCatchUp) {
 			t.Errorf("%+v", s)
 		}
 		w.end(d.Start[0])
@@ -159,7 +159,7 @@ func TestManyAskedFor(t *testing.T) {
 	j.Overlap = project.OverlapAllow
 	w := newWorldIn(t, newMemory(), "2026-03-02T12:00:00Z", j)
 	for minute := range mostLooked + 50 {
-		if _, err := w.RunNow(t.Context(), j, at(t, "2026-03-02T06:00:00Z").Add(time.Duration(minute)*time.Minute), "ann"); err != nil {
+		if _, err := w.RunNow(t.Context(), w.jobs, j, at(t, "2026-03-02T06:00:00Z").Add(time.Duration(minute)*time.Minute), "ann"); err != nil {
 			t.Fatal(err)
 		}
 	}

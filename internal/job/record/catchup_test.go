@@ -69,7 +69,7 @@ func (w *world) recover(long time.Duration) {
 	for until := w.Now().Add(long); w.Now().Before(until); w.set(w.Now().Add(30 * time.Second)) {
 		missed := 0
 		for _, ref := range w.decide().Start {
-			s := w.get(ref.String())
+			s := w.get(ref)
 			if s.Kind == slot.Missed {
 				missed++
 			}

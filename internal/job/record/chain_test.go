@@ -93,11 +93,11 @@ func TestOverdueInQueue(t *testing.T) {
 	j := newJob(t, "load", "0 * * * *")
 	j.Overlap, j.Deadline = project.OverlapQueue, 70*60e9
 	w := newWorld(t, "2026-03-02T07:30:00Z", j)
-	if _, err := w.Backfill(t.Context(), w.jobs, j, at(t, "2026-03-01T08:00:00Z"), at(t, "2026-03-01T09:00:00Z"), false, "ann"); err != nil {
+	if _, err := w.Backfill(t.Context(), w.jobs, j, Interval{From: at(t, "2026-03-01T08:00:00Z"), To: at(t, "2026-03-01T09:00:00Z")}, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	w.end(w.decide().Start[0])
-	if _, err := w.Backfill(t.Context(), w.jobs, j, at(t, "2026-03-01T09:00:00Z"), at(t, "2026-03-01T10:00:00Z"), false, "ann"); err != nil {
+	if _, err := w.Backfill(t.Context(), w.jobs, j, Interval{From: at(t, "2026-03-01T09:00:00Z"), To: at(t, "2026-03-01T10:00:00Z")}, "ann"); err != nil {
 		t.Fatal(err)
 	}
 	for _, hour := range []string{"08", "09"} {

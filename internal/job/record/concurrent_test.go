@@ -48,7 +48,7 @@ func TestConcurrentRequests(t *testing.T) {
 	accepted := 0
 	for range 4 {
 		group.Go(func() {
-			if _, err := w.RunNow(t.Context(), j, time.Time{}, "ann"); err == nil {
+			if _, err := w.RunNow(t.Context(), w.jobs, j, time.Time{}, "ann"); err == nil {
 				mu.Lock()
 				accepted++
 				mu.Unlock()

@@ -4,11 +4,13 @@ package record
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/failure"
 	"bursar/internal/job/slot"
 	"bursar/internal/project"
 )
@@ -18,27 +20,50 @@ type Decided struct {
 	Start  []Ref     // all slots that are recorded as running: also those of earlier decisions, whose workflows may be lost
 	Cancel []Ref     // of these, those that are to end
 	Again  time.Time // when to decide again at the latest; zero: nothing is scheduled
-	Ended  []Slot    // skipped or blocked now
-	Late   []Slot    // running ones that were noticed to be behind their deadlines
+	Ended  []Slot    // now
+	Late   []Slot    // open ones that were noticed to be behind their deadlines
+	Broken []error   // of jobs about which nothing can be decided, as their records are damaged
 }
 
 // Decide decides what becomes of everything that is due. It may be called at any time, by several processes: what is recorded is not decided
-// again.
+// again. A job whose records are damaged does not stop the others.
 func (s *Slots) Decide(ctx context.Context, jobs []*project.Job) (out Decided, err error) {
-	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		d := s.decision(tx, jobs)
-		for _, j := range inOrder(jobs) {
-			if err := d.job(j); err != nil {
-				return fmt.Errorf("decide about the slots of %s: %w", j.Name, err)
-			}
+	var broken []error
+	for leftOut := map[string]bool{}; ; {
+		out, err = s.update(ctx, jobs, func(d *decision) error { return d.all(inOrder(jobs), leftOut) })
+		var one *jobError
+		if !errors.As(err, &one) || failure.Of(err).Retryable() {
+			out.Broken = broken
+			return out, err
 		}
-		if err := d.removed(); err != nil {
-			return err
+		broken = append(broken, err)
+		leftOut[one.job] = true
+	}
+}
+
+// jobError is the error of a decision about one job.
+type jobError struct {
+	job   string
+	cause error
+}
+
+func (e *jobError) Error() string {
+	return fmt.Sprintf("decide about the slots of %s: %v", e.job, e.cause)
+}
+func (e *jobError) Unwrap() error { return e.cause }
+
+// all decides about all jobs but those that are left out. Jobs that come after such a one wait.
+func (d *decision) all(jobs []*project.Job, leftOut map[string]bool) error {
+	for _, j := range jobs {
+		if leftOut[j.Name] {
+			d.cursors[j.Name] = time.Time{}
+			continue
 		}
-		out = d.Decided
-		return nil
-	})
-	return out, err
+		if err := d.job(j); err != nil {
+			return &jobError{j.Name, err}
+		}
+	}
+	return d.removed(leftOut)
 }
 
 func (s *Slots) decision(tx catalog.Tx, jobs []*project.Job) *decision {

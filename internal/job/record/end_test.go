@@ -45,7 +45,7 @@ func TestEnds(t *testing.T) {
 			if s := w.endWith(ref, c.summary); s.State != c.state || s.Reason != c.reason {
 				t.Errorf("it is %s: %s", s.State, s.Reason)
 			}
-			before := w.get(ref.String())
+			before := w.get(ref)
 			w.set(w.Now().Add(1e9))
 			if s := w.endWith(ref, Summary{Tasks: 9, Failed: 9}); s.State != c.state || s.Summary != c.summary || !s.Ended.Equal(*before.Ended) {
 				t.Errorf("ended again it is %+v", s)

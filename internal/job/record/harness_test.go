@@ -117,27 +117,23 @@ func (w *world) job(name string) *project.Job {
 	return nil
 }
 
-func (w *world) get(ref string) Slot {
+// newest returns the newest run of a due time.
+func (w *world) newest(job, due string) Slot {
 	w.t.Helper()
-	r, err := ParseRef(ref)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	s, err := w.Get(w.t.Context(), r)
+	s, err := w.Newest(w.t.Context(), job, at(w.t, due))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return s
 }
 
-// exact returns a slot, and not a newer run of its due time.
-func (w *world) exact(ref Ref) Slot {
+func (w *world) get(ref Ref) Slot {
 	w.t.Helper()
-	s, err := catalog.Read(w.t.Context(), w.Catalog, func(tx catalog.Tx) (*Slot, error) { return get(tx, ref) })
-	if err != nil || s == nil {
+	s, err := w.Get(w.t.Context(), ref)
+	if err != nil {
 		w.t.Fatal(ref, err)
 	}
-	return *s
+	return s
 }
 
 // all returns the slots of a job, the oldest first.

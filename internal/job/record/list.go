@@ -63,17 +63,23 @@ func (q *Query) addRange(tx catalog.Tx, at time.Time, list *[]Slot) error {
 	return err
 }
 
-// Get returns a slot. Without a run it is the newest one of its due time, or the range that includes it.
-func (s *Slots) Get(ctx context.Context, ref Ref) (Slot, error) {
-	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (Slot, error) {
-		find := get
-		if ref.Run == 0 {
-			find = newestRun
-		}
-		found, err := find(tx, ref)
+// Get returns a slot: of run 0 perhaps the range that includes its due time.
+func (s *Slots) Get(ctx context.Context, ref Ref) (Slot, error) { return s.read(ctx, ref, find) }
+
+// Newest returns the newest run of a due time, or the range that includes it.
+func (s *Slots) Newest(ctx context.Context, job string, due time.Time) (Slot, error) {
+	return s.read(ctx, Ref{Job: job, Due: due}, func(tx catalog.Tx, ref Ref) (*Slot, error) {
+		found, err := newestRun(tx, ref)
 		if found == nil && err == nil {
 			found, err = rangeOf(tx, ref)
 		}
+		return found, err
+	})
+}
+
+func (s *Slots) read(ctx context.Context, ref Ref, find func(catalog.Tx, Ref) (*Slot, error)) (Slot, error) {
+	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (Slot, error) {
+		found, err := find(tx, ref)
 		if err != nil {
 			return Slot{}, err
 		}
@@ -82,6 +88,15 @@ func (s *Slots) Get(ctx context.Context, ref Ref) (Slot, error) {
 		}
 		return *found, nil
 	})
+}
+
+// find returns a slot, or of run 0 the range that includes its due time; nil if there is none.
+func find(tx catalog.Tx, ref Ref) (*Slot, error) {
+	found, err := get(tx, ref)
+	if found == nil && err == nil && ref.Run == 0 {
+		found, err = rangeOf(tx, ref)
+	}
+	return found, err
 }
 
 // rangeOf returns the range of skipped due times that includes one; nil if there is none. Ranges are found by their last due time, so it looks

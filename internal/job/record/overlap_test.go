@@ -43,7 +43,7 @@ func (w *world) play() {
 		again = false
 		d := w.decide()
 		for _, ref := range d.Start {
-			s := w.get(ref.String())
+			s := w.get(ref)
 			switch {
 			case slices.Contains(d.Cancel, ref):
 				w.endWith(ref, Summary{Tasks: 1, Cancelled: 1})

@@ -90,10 +90,14 @@ func (w *world) randomStep(random *rand.Rand) {
 	case 1, 2:
 		_, err = w.Resume(ctx, w.jobs, j)
 	case 3:
-		_, err = w.RunNow(ctx, j, time.Time{}, "ann")
+		due := time.Time{}
+		if random.IntN(2) == 0 { // perhaps it is not decided yet
+			due = w.Now().Add(-time.Duration(random.IntN(6)) * 30 * time.Minute).Truncate(30 * time.Minute)
+		}
+		_, err = w.RunNow(ctx, w.jobs, j, due, "ann")
 	case 4:
 		from := w.Now().Add(-time.Duration(random.Int64N(int64(12 * time.Hour))))
-		_, err = w.Backfill(ctx, w.jobs, j, from, from.Add(6*time.Hour), random.IntN(2) == 0, "ann")
+		_, err = w.Backfill(ctx, w.jobs, j, Interval{From: from, To: from.Add(6 * time.Hour), Again: random.IntN(2) == 0}, "ann")
 	case 5: // an outage
 		w.set(w.Now().Add(time.Duration(random.Int64N(int64(30 * time.Hour)))))
 	case 6: // the clock is corrected, in some lives
@@ -140,7 +144,7 @@ func (w *world) workers(random *rand.Rand, d Decided) {
 			w.t.Fatalf("%s is listed twice", ref)
 		}
 		seen[ref] = true
-		s := w.exact(ref)
+		s := w.get(ref)
 		if s.State != slot.Running {
 			w.t.Fatalf("%s is to start, and is %s", ref, s.State)
 		}

@@ -26,7 +26,7 @@ func TestRanges(t *testing.T) {
 	w.to("2026-03-02T15:30:00Z")
 	w.expect("a", "08:00-12:00 5 skipped: catch_up", "13:00 done", "14:00-15:00 2 skipped: catch_up")
 	for _, due := range []string{"08", "10", "12"} {
-		if s := w.get("a/2026-03-02T" + due + ":00:00Z"); s.Count != 5 || !s.Due.Equal(at(t, "2026-03-02T12:00:00Z")) {
+		if s := w.newest("a", "2026-03-02T"+due+":00:00Z"); s.Count != 5 || !s.Due.Equal(at(t, "2026-03-02T12:00:00Z")) {
 			t.Errorf("%s is in %+v", due, s)
 		}
 	}
@@ -45,7 +45,7 @@ func TestRunInRange(t *testing.T) {
 	j.CatchUp.Policy = project.CatchUpSkip
 	w := newWorld(t, "2026-03-02T07:30:00Z", j)
 	w.to("2026-03-02T11:30:00Z")
-	ref, err := w.RunNow(t.Context(), j, at(t, "2026-03-02T09:00:00Z"), "ann")
+	ref, err := w.RunNow(t.Context(), w.jobs, j, at(t, "2026-03-02T09:00:00Z"), "ann")
 	if err != nil || ref.Run != 1 {
 		t.Fatal(ref, err)
 	}
@@ -53,10 +53,10 @@ func TestRunInRange(t *testing.T) {
 	w.end(ref)
 	w.to("2026-03-02T12:30:00Z")
 	w.expect("a", "09:00/1 done", "08:00-12:00 5 skipped: catch_up")
-	if s := w.get("a/2026-03-02T09:00:00Z"); s.State != slot.Done {
+	if s := w.newest("a", "2026-03-02T09:00:00Z"); s.State != slot.Done {
 		t.Errorf("the newest of 09:00 is %+v", s)
 	}
-	if s := w.get("a/2026-03-02T08:00:00Z"); s.Count != 5 {
+	if s := w.newest("a", "2026-03-02T08:00:00Z"); s.Count != 5 {
 		t.Errorf("08:00 is in %+v", s)
 	}
 	w.audit("a", w.dues(j))

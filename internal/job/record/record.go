@@ -4,7 +4,9 @@
 package record
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,7 @@ import (
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/job/slot"
+	"bursar/internal/project"
 )
 
 // Ref names a slot.
@@ -129,6 +132,27 @@ type State struct {
 type Slots struct {
 	Catalog catalog.Catalog
 	Now     func() time.Time
+	// Noticed is called for each slot that has ended, or was noticed to be late, once that is recorded; nil: nobody wants to know.
+	Noticed func(Slot)
+}
+
+// update changes slots in one transaction, and then reports what was noticed.
+func (s *Slots) update(ctx context.Context, jobs []*project.Job, fn func(*decision) error) (out Decided, err error) {
+	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		d := s.decision(tx, jobs)
+		if err := fn(d); err != nil {
+			return err
+		}
+		out = d.Decided
+		return nil
+	})
+	if err != nil || s.Noticed == nil {
+		return out, err
+	}
+	for _, one := range slices.Concat(out.Ended, out.Late) {
+		s.Noticed(one)
+	}
+	return out, nil
 }
 
 const (
@@ -209,6 +233,15 @@ func existing(tx catalog.Tx, r Ref) (*Slot, error) {
 	s, err := get(tx, r)
 	if s == nil && err == nil {
 		err = notFound(r)
+	}
+	return s, err
+}
+
+// listed is get for a slot that is listed as waiting or running.
+func listed(tx catalog.Tx, r Ref) (*Slot, error) {
+	s, err := get(tx, r)
+	if s == nil && err == nil {
+		err = failure.Wrap(failure.Bug, fmt.Errorf("read the slot %s, which is listed as open: the catalog has no document of it", r))
 	}
 	return s, err
 }

@@ -5,7 +5,9 @@ package record
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
+	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/job/slot"
 )
@@ -14,14 +16,18 @@ import (
 const mostRemoved = 1_000
 
 // removed ends the waiting slots of jobs that are not declared any more, and lists those that are executed: they fail, and say so. A job that
-// is declared again goes on where it was left: what was due meanwhile was missed.
-func (d *decision) removed() error {
-	running, err := d.undeclared(runningPrefix)
+// is declared again goes on where it was left: what was due meanwhile was missed. Jobs that are left out stay as they are.
+func (d *decision) removed(leftOut map[string]bool) error {
+	kept := maps.Clone(leftOut)
+	for name := range d.jobs {
+		kept[name] = true
+	}
+	running, err := undeclared(d.tx, runningPrefix, kept)
 	if err != nil {
 		return err
 	}
 	d.Start = append(d.Start, running...)
-	waiting, err := d.undeclared(waitingPrefix)
+	waiting, err := undeclared(d.tx, waitingPrefix, kept)
 	if err != nil {
 		return err
 	}
@@ -30,7 +36,7 @@ func (d *decision) removed() error {
 	}
 	for _, ref := range waiting {
 		if err := d.remove(ref); err != nil {
-			return err
+			return &jobError{ref.Job, err}
 		}
 	}
 	return nil
@@ -41,12 +47,9 @@ func (d *decision) remove(ref Ref) error {
 	if err != nil {
 		return err
 	}
-	s, err := get(d.tx, ref)
+	s, err := listed(d.tx, ref)
 	if err != nil {
 		return err
-	}
-	if s == nil {
-		return noDocument(ref)
 	}
 	if err := d.end(st, s, slot.Skipped, slot.ByRemoval); err != nil {
 		return err
@@ -54,16 +57,16 @@ func (d *decision) remove(ref Ref) error {
 	return d.tx.Put(stateKey(ref.Job), st)
 }
 
-// undeclared returns up to mostRemoved slots under a prefix whose jobs are not declared. The slots of those that are declared are not read.
-func (d *decision) undeclared(prefix string) (list []Ref, err error) {
+// undeclared returns up to mostRemoved slots under a prefix but those of jobs that are kept, which are not read.
+func undeclared(tx catalog.Tx, prefix string, kept map[string]bool) (list []Ref, err error) {
 	for after, more := prefix, true; more && err == nil; {
 		more = false
-		err = failure.UnlessStopped(d.tx.ListAfter(prefix, after, func(_ string, value json.RawMessage) error {
+		err = failure.UnlessStopped(tx.ListAfter(prefix, after, func(_ string, value json.RawMessage) error {
 			var ref Ref
 			if err := json.Unmarshal(value, &ref); err != nil {
 				return fmt.Errorf("read a reference under %s: %w", prefix, err)
 			}
-			if d.jobs[ref.Job] != nil {
+			if kept[ref.Job] {
 				after, more = prefix+ref.Job+afterSlash, true
 				return failure.ErrStop
 			}

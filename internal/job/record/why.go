@@ -33,13 +33,7 @@ func (s *Slots) Why(ctx context.Context, jobs []*project.Job, j *project.Job, re
 			st.Cursor = e.now // nothing before will be due
 		}
 		e.state = st
-		found, err := newestRun(tx, ref)
-		if ref.Run > 0 && err == nil {
-			found, err = get(tx, ref)
-		}
-		if found == nil && err == nil {
-			found, err = rangeOf(tx, ref)
-		}
+		found, err := find(tx, ref)
 		switch {
 		case err != nil:
 			return Explanation{}, err

@@ -139,7 +139,7 @@ func (r *jobsResult) measureSlot(ctx context.Context, b jobsBackends, s *jobsSte
 	var ref record.Ref
 	err := profiled(spec.Profile, func() error {
 		return r.measure(func() (err error) {
-			if ref, err = s.slots.RunNow(ctx, s.jobs[0], time.Time{}, "bench"); err != nil {
+			if ref, err = s.slots.RunNow(ctx, s.jobs, s.jobs[0], time.Time{}, "bench"); err != nil {
 				return err
 			}
 			if err := scheduler.Wake(ctx); err != nil {
