@@ -91,8 +91,9 @@ func TestRemovedAndDeclaredAgain(t *testing.T) {
 	for range 4 {
 		w.later(time.Minute)
 	}
+	stays.Schedule, longer.Schedule = newJob(t, "", "").Schedule, newJob(t, "", "").Schedule
 	w.jobs = []*project.Job{stays, longer}
-	d := w.decide()
+	d := w.later(removedAfter)
 	if len(d.Start) != 3 || len(d.Ended) != 3 {
 		t.Errorf("%v are executed, %v have ended", d.Start, d.Ended)
 	}
@@ -106,10 +107,10 @@ func TestRemovedAndDeclaredAgain(t *testing.T) {
 		t.Errorf("%v are executed, %v have ended", d.Start, d.Ended)
 	}
 	w.audit("load", w.dues(gone))
-	w.set(at(t, "2026-03-02T09:00:30Z"))
+	w.set(at(t, "2026-03-02T10:00:30Z"))
 	w.jobs = jobs // it goes on where it was left: what was due was missed
 	w.decide()
-	w.expect("load", "08:00 failed", "08:01-08:03 3 skipped: "+slot.ByRemoval, "08:04-08:59 56 skipped: catch_up", "09:00 running")
+	w.expect("load", "08:00 failed", "08:01-08:03 3 skipped: "+slot.ByRemoval, "08:04-09:59 116 skipped: catch_up", "10:00 running")
 	w.audit("load", w.dues(gone))
 }
 
@@ -122,6 +123,7 @@ func TestManyRemoved(t *testing.T) {
 	w.set(w.Now().Add((2*mostRemoved + 10) * time.Minute))
 	w.settle()
 	w.jobs = nil
+	w.set(w.Now().Add(removedAfter))
 	if _, calls := w.settle(); calls != 3 {
 		t.Errorf("%d decisions", calls)
 	}

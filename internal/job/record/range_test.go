@@ -98,16 +98,20 @@ func TestChangedSchedule(t *testing.T) {
 	w.expect("a", "08:00 done", "08:20 done")
 }
 
-// TestRemovedJob: what waits of a job that is not declared any more is skipped; what is executed is listed, so that it ends.
+// TestRemovedJob: what waits of a job that no process has declared for a while is skipped; what is executed is listed, so that it ends.
 func TestRemovedJob(t *testing.T) {
 	t.Parallel()
 	j := newJob(t, "a", "0 * * * *")
 	j.Overlap = project.OverlapQueue
-	w := newWorld(t, "2026-03-02T07:30:00Z", j, newJob(t, "b", "0 * * * *"))
+	w := newWorld(t, "2026-03-02T07:30:00Z", j, newJob(t, "b", "0 8 * * *"))
 	w.to("2026-03-02T08:00:00Z")
 	w.to("2026-03-02T09:00:00Z")
 	w.jobs = w.jobs[1:]
-	d := w.decide()
+	if d := w.to("2026-03-02T09:59:00Z"); len(d.Ended) != 0 || !d.Again.Equal(at(t, "2026-03-02T10:00:00Z")) {
+		t.Errorf("%v ended, the next decision is at %s", d.Ended, d.Again)
+	}
+	w.expect("a", "08:00 running", "09:00 waiting")
+	d := w.to("2026-03-02T10:00:00Z")
 	if len(d.Ended) != 1 || d.Ended[0].Job != "a" || len(d.Start) != 2 {
 		t.Errorf("%v ended, %v are executed", d.Ended, d.Start)
 	}
@@ -115,7 +119,7 @@ func TestRemovedJob(t *testing.T) {
 	w.endWith(Ref{Job: "a", Due: at(t, "2026-03-02T08:00:00Z")}, Summary{Error: "the job is not declared"})
 	w.audit("a", []time.Time{at(t, "2026-03-02T08:00:00Z"), at(t, "2026-03-02T09:00:00Z")})
 	w.jobs = append(w.jobs, j)
-	w.end(w.to("2026-03-02T10:00:00Z").Start[1])
+	w.end(w.decide().Start[1])
 	w.expect("a", "08:00 failed", "09:00 skipped: "+slot.ByRemoval, "10:00 done")
 }
 

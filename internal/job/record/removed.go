@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -14,6 +16,10 @@ import (
 
 // mostRemoved bounds the slots of jobs that are not declared any more which one decision ends.
 const mostRemoved = 1_000
+
+// removedAfter is how long no process has decided about a job that is not declared when its waiting slots end. The folders of the machines of a
+// project differ while they are changed: a process with an older one must not end the slots of a new job.
+const removedAfter = time.Hour
 
 // removed ends the waiting slots of jobs that are not declared any more, and lists those that are executed: they fail, and say so. A job that
 // is declared again goes on where it was left: what was due meanwhile was missed. Jobs that are left out stay as they are.
@@ -27,7 +33,7 @@ func (d *decision) removed(leftOut map[string]bool) error {
 		return err
 	}
 	d.Start = append(d.Start, running...)
-	waiting, err := undeclared(d.tx, waitingPrefix, kept)
+	waiting, err := d.abandoned(kept)
 	if err != nil {
 		return err
 	}
@@ -40,6 +46,28 @@ func (d *decision) removed(leftOut map[string]bool) error {
 		}
 	}
 	return nil
+}
+
+// abandoned returns up to mostRemoved waiting slots of jobs that are not kept and about which no process has decided lately: the decisions of
+// one that declares a job move its cursor. It adds the other jobs to those that are kept.
+func (d *decision) abandoned(kept map[string]bool) (list []Ref, err error) {
+	for again := true; again; {
+		if list, err = undeclared(d.tx, waitingPrefix, kept); err != nil {
+			return nil, err
+		}
+		again = false
+		for _, ref := range slices.CompactFunc(slices.Clone(list), func(a, b Ref) bool { return a.Job == b.Job }) {
+			st, _, err := readState(d.tx, ref.Job)
+			if err != nil {
+				return nil, &jobError{ref.Job, err}
+			}
+			if end := st.Cursor.Add(removedAfter); d.now.Before(end) {
+				kept[ref.Job], again = true, true
+				d.again(end)
+			}
+		}
+	}
+	return list, nil
 }
 
 func (d *decision) remove(ref Ref) error {
