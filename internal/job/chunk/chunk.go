@@ -73,8 +73,9 @@ func objectFolder(ref record.Ref) string {
 // ObjectPrefix is where all objects of jobs are.
 const ObjectPrefix = "jobs/"
 
-// ErrSuperseded is the error of a worker whose chunk another one has been given.
-var ErrSuperseded = failure.Wrap(failure.Data, errors.New("another worker executes these tasks"))
+// ErrSuperseded is the error of a worker whose work another one has begun. It is transient: a worker that was given up and wakes up late may
+// write first, and then the current one has to begin again with what is recorded.
+var ErrSuperseded = failure.Wrap(failure.Transient, errors.New("another worker executes these tasks"))
 
 // getDivision reads the division of a slot; nil if there is none.
 func getDivision(tx catalog.Tx, ref record.Ref) (*division, error) {

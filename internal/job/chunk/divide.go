@@ -42,22 +42,33 @@ type Source func(ctx context.Context, columns func([]string) error, add func(Par
 // Divided is how the work of a slot is divided.
 type Divided struct{ Tasks, Chunks int }
 
-// Divide fixes the partitions of a slot and writes its chunks. A slot that is divided stays so. Of several attempts the last one wins.
+// Divide fixes the partitions of a slot and writes its chunks. A slot that is divided stays so. Of several attempts the one that began last
+// wins; an earlier one returns its division if it is complete, and else ErrSuperseded.
 func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, source Source) (Divided, error) {
-	before, err := catalog.Read(ctx, w.Catalog, func(tx catalog.Tx) (*division, error) { return getDivision(tx, ref) })
-	if err != nil || before != nil && before.Complete {
-		return divided(before), err
+	d := &division{Attempt: rand.Text()}
+	if fixed, err := w.beginDivision(ctx, ref, d); err != nil || fixed != nil {
+		return divided(fixed), err
 	}
 	p := &partitioning{job: j, seen: map[uint64]int32{}, seed: maphash.MakeSeed()}
 	if err := p.read(ctx, source); err != nil {
 		return Divided{}, fmt.Errorf("divide %s: %w", ref, err)
 	}
 	p.takeTurns()
-	d := &division{Attempt: rand.Text(), Columns: p.columns, Tasks: len(p.list)}
-	if err := w.writeChunks(ctx, ref, d, p.list, chunkSize(len(p.list), j.Concurrency)); err != nil {
-		return Divided{}, err
-	}
-	return divided(d), nil
+	d.Columns, d.Tasks = p.columns, len(p.list)
+	fixed, err := w.writeChunks(ctx, ref, d, p.list, chunkSize(len(p.list), j.Concurrency))
+	return divided(fixed), err
+}
+
+// beginDivision records that an attempt divides the slot, so that earlier ones write nothing any more. If the slot is divided, it returns how.
+func (w *Work) beginDivision(ctx context.Context, ref record.Ref, d *division) (fixed *division, err error) {
+	err = w.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		if fixed, err = getDivision(tx, ref); err != nil || fixed != nil && fixed.Complete {
+			return err
+		}
+		fixed = nil
+		return tx.Put(divisionKey(ref), d)
+	})
+	return fixed, err
 }
 
 func divided(d *division) Divided {
@@ -195,19 +206,8 @@ func (p *partitioning) takeTurns() {
 	p.list = list
 }
 
-// writeChunks writes the chunks of a slot, and then the complete division. Another attempt that has begun since makes it fail.
-func (w *Work) writeChunks(ctx context.Context, ref record.Ref, d *division, list []Partition, size int) error {
-	began := false
-	own := func(tx catalog.Tx) error {
-		now, err := getDivision(tx, ref)
-		switch {
-		case err != nil:
-			return err
-		case now != nil && now.Complete && now.Attempt != d.Attempt, began && (now == nil || now.Attempt != d.Attempt):
-			return ErrSuperseded
-		}
-		return tx.Put(divisionKey(ref), d)
-	}
+// writeChunks writes the chunks of a slot, and then the complete division, which it returns: that of another attempt if it is complete already.
+func (w *Work) writeChunks(ctx context.Context, ref record.Ref, d *division, list []Partition, size int) (fixed *division, err error) {
 	chunks := slices.Collect(slices.Chunk(list, size))
 	for {
 		some := chunks[:min(len(chunks), chunksPerTransaction)]
@@ -215,21 +215,34 @@ func (w *Work) writeChunks(ctx context.Context, ref record.Ref, d *division, lis
 		d.Chunks += len(some)
 		d.Complete = len(some) == len(chunks)
 		err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
-			if err := own(tx); err != nil {
+			var err error
+			if fixed, err = getDivision(tx, ref); err != nil || fixed != nil && fixed.Complete {
 				return err
 			}
-			for i, c := range some {
-				if err := tx.Put(partitionsKey(ref, first+i), columnar(c)); err != nil {
-					return err
-				}
+			if fixed == nil || fixed.Attempt != d.Attempt {
+				return ErrSuperseded
 			}
-			return nil
+			fixed = nil
+			return putChunks(tx, ref, d, first, some)
 		})
-		if err != nil || d.Complete {
+		switch {
+		case err != nil || fixed != nil:
+			return fixed, err
+		case d.Complete:
+			return d, nil
+		}
+		chunks = chunks[len(some):]
+	}
+}
+
+// putChunks writes some chunks of a slot, and its division up to them.
+func putChunks(tx catalog.Tx, ref record.Ref, d *division, first int, chunks [][]Partition) error {
+	for i, c := range chunks {
+		if err := tx.Put(partitionsKey(ref, first+i), columnar(c)); err != nil {
 			return err
 		}
-		began, chunks = true, chunks[len(some):]
 	}
+	return tx.Put(divisionKey(ref), d)
 }
 
 func columnar(list []Partition) *partitions {

@@ -127,22 +127,49 @@ func TestDividedOnce(t *testing.T) {
 	}
 }
 
-// TestOverlappingDivisions: an attempt that wakes up late writes nothing once another one has begun.
+// TestOverlappingDivisions: an attempt that wakes up late writes nothing once another one has begun, and takes over its division.
 func TestOverlappingDivisions(t *testing.T) {
 	t.Parallel()
 	s := newSlot(t, func(j *project.Job) { j.Partition.SQL, j.Concurrency = "SELECT", 50 })
 	other := s.worker("w2")
-	_, err := s.work.Divide(t.Context(), s.job, s.ref, func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
+	d := s.divide(func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
 		if _, err := other.Divide(ctx, s.job, s.ref, rows(numbered("second", 300)...)); err != nil {
 			return err
 		}
 		return rows(numbered("first", 10)...)(ctx, columns, add)
 	})
-	if !errors.Is(err, ErrSuperseded) {
-		t.Errorf("the late attempt: %v", err)
+	if d.Tasks != 300 {
+		t.Errorf("the late attempt: %+v", d)
 	}
 	list := s.tasks()
 	if len(list) != 300 || slices.ContainsFunc(list, func(one Task) bool { return !strings.HasPrefix(one.Key, "second/") }) {
 		t.Errorf("%d tasks", len(list))
+	}
+}
+
+// TestDivisionBegunLast: an attempt that began earlier does not take the division over, even if it is the first that has partitions.
+func TestDivisionBegunLast(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.SQL = "SELECT" })
+	first, second := make(chan struct{}), make(chan struct{})
+	early := make(chan error, 1)
+	go func() {
+		_, err := s.worker("w2").Divide(t.Context(), s.job, s.ref, func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
+			close(first)
+			<-second
+			return rows([2]string{"early", "1"})(ctx, columns, add)
+		})
+		early <- err
+	}()
+	<-first
+	d := s.divide(func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
+		close(second)
+		if err := <-early; !errors.Is(err, ErrSuperseded) || !failure.Of(err).Retryable() {
+			t.Errorf("the early attempt: %v", err)
+		}
+		return rows(numbered("late", 2)...)(ctx, columns, add)
+	})
+	if d.Tasks != 2 || s.tasks()[0].Key != "late/0" {
+		t.Errorf("%+v: %+v", d, s.tasks())
 	}
 }

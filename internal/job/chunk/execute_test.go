@@ -134,6 +134,26 @@ func TestOnceIsNotRepeated(t *testing.T) {
 	}
 }
 
+// TestLateWorkerWritesFirst: the worker that has the chunk now begins again with what is recorded.
+func TestLateWorkerWritesFirst(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.Count = 8 }) // chunks of two
+	s.divide(nil)
+	c := &calls{}
+	c.do = func(context.Context, task.Attempt) task.Outcome {
+		if len(c.list) == 1 {
+			s.execute(s.worker("late"), 0, &calls{})
+		}
+		return task.Outcome{State: task.Done}
+	}
+	if _, err := s.work.Execute(t.Context(), s.execution(0, c)); !errors.Is(err, ErrSuperseded) || !failure.Of(err).Retryable() {
+		t.Errorf("the current worker: %v", err)
+	}
+	if done := s.execute(s.work, 0, c); done.Remaining != 0 || s.summary().Done != 2 {
+		t.Errorf("%+v, %+v", done, s.summary())
+	}
+}
+
 // TestClaimAll: if the worker dies, whatever it has claimed is uncertain.
 func TestClaimAll(t *testing.T) {
 	t.Parallel()

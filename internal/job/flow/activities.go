@@ -66,7 +66,7 @@ func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResu
 }
 
 func (a *activities) divide(ctx context.Context, in DivideInput) (out Division, err error) {
-	err = a.withSlot(ctx, in.Project, in.Slot, func(ctx context.Context, ref record.Ref) error {
+	err = a.withSlot(ctx, in.Project, divideActivity, in.Slot, func(ctx context.Context, ref record.Ref) error {
 		out, err = a.steps.Divide(ctx, ref)
 		return err
 	})
@@ -76,7 +76,7 @@ func (a *activities) divide(ctx context.Context, in DivideInput) (out Division, 
 // execute executes chunks as long as they are quick, and returns what remains of them.
 func (a *activities) execute(ctx context.Context, in ExecuteInput) (out ExecuteResult, err error) {
 	stop := activity.GetWorkerStopChannel(ctx)
-	err = a.withSlot(ctx, in.Project, in.Slot, func(ctx context.Context, ref record.Ref) error {
+	err = a.withSlot(ctx, in.Project, fmt.Sprint(executeActivity, in.Chunks), in.Slot, func(ctx context.Context, ref record.Ref) error {
 		quick, cancel := context.WithTimeout(ctx, quickChunks)
 		defer cancel()
 		for i, number := range in.Chunks {
@@ -109,7 +109,7 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 func (a *activities) finish(ctx context.Context, in FinishInput) (out FinishResult, err error) {
-	err = a.withSlot(ctx, in.Project, in.Slot, func(ctx context.Context, ref record.Ref) error {
+	err = a.withSlot(ctx, in.Project, finishActivity, in.Slot, func(ctx context.Context, ref record.Ref) error {
 		how := Ending{Cancelled: in.Cancelled}
 		if in.Failure != nil {
 			how.Err = in.Failure.Err()
@@ -123,8 +123,9 @@ func (a *activities) finish(ctx context.Context, in FinishInput) (out FinishResu
 	return out, err
 }
 
-func (a *activities) withSlot(ctx context.Context, project, slot string, fn func(context.Context, record.Ref) error) error {
-	return a.attempts.Do(ctx, project, func(ctx context.Context) error {
+// withSlot calls fn with the reference of a slot. In this process it waits for an earlier attempt at the same step.
+func (a *activities) withSlot(ctx context.Context, project, step, slot string, fn func(context.Context, record.Ref) error) error {
+	return a.attempts.DoAlone(ctx, project, step+" "+slot, func(ctx context.Context) error {
 		ref, err := record.ParseRef(slot)
 		if err != nil {
 			return failure.Wrap(failure.Bug, fmt.Errorf("read the reference of a slot: %w", err))

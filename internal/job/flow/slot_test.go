@@ -116,6 +116,17 @@ func TestWorkersThatFail(t *testing.T) {
 	}
 }
 
+// TestSupersededAttempts: the attempt whose work a late one has written is made again.
+func TestSupersededAttempts(t *testing.T) {
+	t.Parallel()
+	s := newScripted(1, 1)
+	s.fail["divide"] = []error{chunk.ErrSuperseded}
+	s.fail["chunk 0"] = []error{chunk.ErrSuperseded}
+	if _, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err != nil || s.count("chunk 0") != 2 {
+		t.Errorf("%v, %+v, %q", err, s.ending, s.calls)
+	}
+}
+
 // TestReleasedChunks: a chunk that a worker adds is executed, whether or not its report arrives.
 func TestReleasedChunks(t *testing.T) {
 	t.Parallel()
