@@ -30,7 +30,7 @@ func (x *execution) claim(ctx context.Context, i int) error {
 	}
 	o := &x.chunk.outcomes
 	if o.state(i) == Claimed {
-		return nil // by this execution, or an earlier one whose end is unknown
+		return x.confirmClaim(ctx, i)
 	}
 	now := x.chunk.work.Now()
 	for k := i; k < len(o.States) && (k == i || x.ClaimAll); k++ {
@@ -39,6 +39,16 @@ func (x *execution) claim(ctx context.Context, i int) error {
 			x.claimed[k], x.changed = true, true
 		}
 	}
+	return x.write(ctx)
+}
+
+// confirmClaim makes sure that no other worker begins a task that is claimed. One whose claim is of an earlier execution is claimed again by a
+// write, after which that execution begins no more.
+func (x *execution) confirmClaim(ctx context.Context, i int) error {
+	if x.claimed[i] || x.chunk.outcomes.Writer == x.chunk.writer {
+		return x.chunk.confirm(ctx)
+	}
+	x.changed = true
 	return x.write(ctx)
 }
 

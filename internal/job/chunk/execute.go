@@ -17,6 +17,9 @@ import (
 const (
 	// watchInterval is the time between two looks at a chunk that is executed: outcomes are lost with their worker for no longer than that.
 	watchInterval = time.Second
+	// confirmInterval is how long a worker may begin tasks that it has claimed without asking whether it still has the chunk. With the time
+	// between two heartbeats it is not longer than the shortest heartbeat of a job.
+	confirmInterval = time.Second
 	// longTask is how long a task may take before the tasks behind it are given to other workers.
 	longTask = 2 * time.Second
 	// writeTimeout bounds a write of a worker that is asked to stop.
@@ -38,7 +41,7 @@ type Execution struct {
 	Tasks Executor
 	// Stop asks the worker to begin no more tasks; those that remain are executed elsewhere.
 	Stop <-chan struct{}
-	// Released reports a new chunk that has the tasks behind a long one. A report may be lost.
+	// Released reports a new chunk that has tasks behind a long one. A report may be lost.
 	Released func(ctx context.Context, chunk int)
 	// ClaimAll lets the tasks of a chunk be claimed together, because whether an attempt has had its effect can be found out.
 	ClaimAll bool
@@ -62,12 +65,13 @@ func (w *Work) Execute(ctx context.Context, e Execution) (Executed, error) {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	x := &execution{Execution: e, chunk: c, current: -1, cancel: cancel, claimed: map[int]bool{}, begun: map[int]bool{}}
+	x := newExecution(e, c)
+	x.cancel = cancel
 	var watch sync.WaitGroup
-	watching, stopWatch := context.WithCancel(ctx)
-	watch.Go(func() { x.watch(watching) })
+	ended := make(chan struct{})
+	watch.Go(func() { x.watch(ctx, ended) })
 	err = x.run(ctx)
-	stopWatch()
+	close(ended)
 	watch.Wait()
 	return x.finish(ctx, err)
 }
@@ -92,6 +96,12 @@ type execution struct {
 	permits int       // of the job's rate that are not used
 	until   time.Time // when they lapse
 	wait    time.Time // for the next permits; zero: none was refused
+}
+
+func newExecution(e Execution, c *loaded) *execution {
+	x := &execution{Execution: e, chunk: c, current: -1, claimed: map[int]bool{}, begun: map[int]bool{}}
+	x.live.written, x.changed = c.live, c.live // the first write removes what a dead worker showed
+	return x
 }
 
 // run executes what is due until nothing is, or it is asked to stop.
@@ -222,36 +232,45 @@ func (x *execution) finish(ctx context.Context, err error) (Executed, error) {
 	return Executed{Remaining: open, Again: again}, nil
 }
 
-// watch writes outcomes and live output from time to time, and releases the tasks behind a long one, until ctx ends.
-func (x *execution) watch(ctx context.Context) {
+// watch writes outcomes and live output from time to time, and releases the tasks behind a long one, until the execution or ctx ends.
+func (x *execution) watch(ctx context.Context, ended <-chan struct{}) {
 	ticker := time.NewTicker(watchInterval)
 	defer ticker.Stop()
 	for {
 		select {
+		case <-ended:
+			return
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
 		}
-		if err := x.look(ctx); errors.Is(err, ErrSuperseded) {
+		added, err := x.look(ctx)
+		if errors.Is(err, ErrSuperseded) {
 			x.cancel(err)
 			return
+		}
+		for _, number := range added {
+			if x.Released != nil {
+				x.Released(ctx, number)
+			}
 		}
 	}
 }
 
-func (x *execution) look(ctx context.Context) error {
+// look returns the chunks that it has added.
+func (x *execution) look(ctx context.Context) (added []int, err error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.changed {
 		if err := x.write(ctx); err != nil {
-			return err // it is written again with the next outcome
+			return nil, err // it is written again with the next outcome
 		}
 	}
 	if err := x.writeLive(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if x.current >= 0 && x.chunk.work.Now().Sub(x.began) > longTask {
 		return x.release(ctx)
 	}
-	return nil
+	return nil, nil
 }

@@ -96,7 +96,7 @@ func die(s *testSlot, chunk int, at string, all bool) {
 	}
 	e := s.execution(chunk, nil)
 	e.ClaimAll = all
-	x := &execution{Execution: e, chunk: c, claimed: map[int]bool{}, begun: map[int]bool{}}
+	x := newExecution(e, c)
 	for i, key := range c.tasks.Keys {
 		if begins, err := x.begin(s.t.Context(), i); err != nil || !begins {
 			s.t.Fatal(begins, err)
@@ -163,7 +163,7 @@ func TestClaimAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x := &execution{Execution: s.execution(0, nil), chunk: c, claimed: map[int]bool{}, begun: map[int]bool{}}
+	x := newExecution(s.execution(0, nil), c)
 	x.ClaimAll = true
 	if begins, err := x.begin(t.Context(), 0); err != nil || !begins {
 		t.Fatal(begins, err)

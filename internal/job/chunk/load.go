@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -21,14 +22,17 @@ type loaded struct {
 	columns  []string
 	tasks    partitions
 	outcomes outcomes
-	writer   string // of this execution
+	writer   string    // of this execution
+	tried    int       // the version of the last try to write
+	heard    time.Time // when this worker knew last that nobody else has the chunk
+	live     bool      // there was live output of an earlier execution
 }
 
 // errCancelled is the reason to begin no more tasks of a slot.
 var errCancelled = errors.New("the slot is cancelled")
 
 func (w *Work) load(ctx context.Context, ref record.Ref, number int) (*loaded, error) {
-	c := &loaded{work: w, ref: ref, number: number, writer: rand.Text()}
+	c := &loaded{work: w, ref: ref, number: number, writer: rand.Text(), heard: w.wallClock()}
 	err := w.Catalog.View(ctx, func(tx catalog.Tx) error {
 		d, err := getDivision(tx, ref)
 		if err != nil {
@@ -41,11 +45,18 @@ func (w *Work) load(ctx context.Context, ref record.Ref, number int) (*loaded, e
 			return errCancelled
 		}
 		c.columns = d.Columns
-		c.tasks, c.outcomes, err = getChunk(tx, ref, number)
+		if c.tasks, c.outcomes, err = getChunk(tx, ref, number); err != nil {
+			return err
+		}
+		c.tried = c.outcomes.Version
+		c.live, err = tx.Get(liveKey(ref, number), &LiveOutput{})
 		return err
 	})
 	return c, err
 }
+
+// wallClock returns the time without the monotonic clock, which stops while a machine is suspended.
+func (w *Work) wallClock() time.Time { return w.Now().Round(0) }
 
 // getChunk reads a chunk; one that nobody has begun has new outcomes.
 func getChunk(tx catalog.Tx, ref record.Ref, number int) (tasks partitions, o outcomes, err error) {
@@ -96,32 +107,65 @@ func (c *loaded) values(i int) map[string]string {
 	return values
 }
 
-// write writes the outcomes, and what else belongs to them. It fails with ErrSuperseded if another execution has written them since.
+// write writes the outcomes, and what else belongs to them. It fails with ErrSuperseded if another execution has written them since. Each try
+// has a version of its own: what an earlier one has written may be unknown, and is not what this one writes.
 func (c *loaded) write(ctx context.Context, also func(catalog.Tx) error) error {
-	next := c.outcomes
-	next.Version, next.Writer, next.Worker, next.Ended = c.outcomes.Version+1, c.writer, c.work.Worker, c.work.Now().UTC()
-	err := c.work.Writes.update(ctx, c.work.Catalog, func(tx catalog.Tx) error {
-		now, err := getVersion(tx, c.ref, c.number)
-		switch {
-		case err != nil:
-			return err
-		case now.Version == next.Version && now.Writer == next.Writer:
-			return nil // an earlier try whose answer was lost
-		case now.Version != c.outcomes.Version:
-			return ErrSuperseded
-		}
-		if also != nil {
-			if err := also(tx); err != nil {
-				return err
-			}
-		}
-		return tx.Put(outcomesKey(c.ref, c.number), next)
-	})
-	if errors.Is(err, catalog.ErrOutcomeUnknown) {
-		return c.write(ctx, also)
-	}
+	c.tried++
+	next, now := c.outcomes, c.work.wallClock()
+	next.Version, next.Writer, next.Worker, next.Ended = c.tried, c.writer, c.work.Worker, now.UTC()
+	err := c.put(ctx, &next, also)
 	if err == nil {
-		c.outcomes = next
+		c.outcomes, c.heard = next, now
 	}
 	return err
+}
+
+// put writes outcomes until it is known whether they are written.
+func (c *loaded) put(ctx context.Context, next *outcomes, also func(catalog.Tx) error) error {
+	for {
+		err := c.work.Writes.update(ctx, c.work.Catalog, func(tx catalog.Tx) error {
+			now, err := getVersion(tx, c.ref, c.number)
+			switch {
+			case err != nil:
+				return err
+			case now == version{next.Version, next.Writer}:
+				return nil // by this call; the answer was lost
+			case !c.isCurrent(now):
+				return ErrSuperseded
+			}
+			if also != nil {
+				if err := also(tx); err != nil {
+					return err
+				}
+			}
+			return tx.Put(outcomesKey(c.ref, c.number), next)
+		})
+		if !errors.Is(err, catalog.ErrOutcomeUnknown) {
+			return err
+		}
+	}
+}
+
+// isCurrent reports whether nobody else has written the outcomes. What this execution has written is repeated by whatever it writes next, also
+// if it does not know that it was written.
+func (c *loaded) isCurrent(now version) bool {
+	return now.Version == c.outcomes.Version || now.Writer == c.writer
+}
+
+// confirm fails with ErrSuperseded if another execution has written the outcomes since this worker knew last that none has: it may have been
+// suspended meanwhile.
+func (c *loaded) confirm(ctx context.Context) error {
+	now := c.work.wallClock()
+	if now.Sub(c.heard).Abs() < confirmInterval {
+		return nil
+	}
+	v, err := catalog.Read(ctx, c.work.Catalog, func(tx catalog.Tx) (version, error) { return getVersion(tx, c.ref, c.number) })
+	switch {
+	case err != nil:
+		return err
+	case !c.isCurrent(v):
+		return ErrSuperseded
+	}
+	c.heard = now
+	return nil
 }

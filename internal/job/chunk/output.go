@@ -96,10 +96,9 @@ const maxLive = 16 << 10
 
 // LiveOutput is the latest output of a task that is executed.
 type LiveOutput struct {
-	Task    int    `json:"task"` // its index in the chunk
-	Attempt int    `json:"attempt,omitempty"`
-	Text    []byte `json:"text"`
-	Bytes   int64  `json:"bytes"` // that the attempt has written so far; Text ends there
+	Task  int    `json:"task"` // its index in the chunk
+	Text  []byte `json:"text"`
+	Bytes int64  `json:"bytes"` // that the attempt has written so far; Text ends there
 }
 
 func liveKey(ref record.Ref, chunk int) string { return fmt.Sprintf("%slive/%06d", folder(ref), chunk) }
@@ -159,7 +158,7 @@ func (x *execution) writeLive(ctx context.Context) error {
 	x.live.written = true
 	return x.chunk.work.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		now, err := getVersion(tx, x.Ref, x.Chunk)
-		if err == nil && now.Version != x.chunk.outcomes.Version {
+		if err == nil && !x.chunk.isCurrent(now) {
 			err = ErrSuperseded
 		}
 		if err != nil {

@@ -4,12 +4,14 @@ package chunk
 
 import (
 	"context"
+	"crypto/rand"
 
 	"bursar/internal/catalog"
 )
 
-// release moves the tasks behind the current one, whose first attempt has not begun, to a new chunk: a long task delays no others.
-func (x *execution) release(ctx context.Context) error {
+// release moves the tasks behind the current one, whose first attempt has not begun, to a new chunk: a long task delays no others. It returns
+// the numbers of the chunks that it adds.
+func (x *execution) release(ctx context.Context) (added []int, err error) {
 	c := x.chunk
 	var behind []int
 	for i := x.current + 1; i < len(c.outcomes.States); i++ {
@@ -18,36 +20,33 @@ func (x *execution) release(ctx context.Context) error {
 		}
 	}
 	if len(behind) == 0 {
-		return nil
+		return nil, nil
 	}
 	states := c.outcomes.States
 	for _, i := range behind {
 		c.outcomes.setState(i, moved)
 	}
-	number := -1
-	err := x.writeAlso(ctx, func(tx catalog.Tx) error {
+	err = x.writeAlso(ctx, func(tx catalog.Tx) error {
 		d, err := getDivision(tx, c.ref)
 		if err != nil {
 			return err
 		}
-		number = d.Chunks
-		d.Chunks++
-		if err := tx.Put(partitionsKey(c.ref, number), c.tasks.selected(behind)); err != nil {
+		added = []int{d.Chunks}
+		if err := tx.Put(partitionsKey(c.ref, d.Chunks), c.tasks.selected(behind)); err != nil {
 			return err
 		}
+		d.Chunks++
 		return tx.Put(divisionKey(c.ref), d)
 	})
 	if err != nil {
-		c.outcomes.States = states // nothing was written
-		return err
+		c.outcomes.States = states
+		c.writer = rand.Text() // if it was written nevertheless, the next write does not repeat it, and is refused
+		return nil, err
 	}
 	for _, i := range behind {
 		delete(x.claimed, i)
 	}
-	if x.Released != nil {
-		x.Released(ctx, number)
-	}
-	return nil
+	return added, nil
 }
 
 // selected returns some of the partitions.
