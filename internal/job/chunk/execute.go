@@ -93,8 +93,7 @@ type execution struct {
 	claimed map[int]bool // by this execution
 	begun   map[int]bool // attempts of claimed tasks
 
-	permits int       // of the job's rate that are not used
-	until   time.Time // when they lapse
+	permits permits
 	wait    time.Time // for the next permits; zero: none was refused
 }
 
@@ -218,6 +217,7 @@ func (x *execution) finish(ctx context.Context, err error) (Executed, error) {
 		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		defer cancel()
 		err = errors.Join(err, x.write(writing))
+		x.returnPermits(writing)
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, ErrSuperseded) {
 		err = cause

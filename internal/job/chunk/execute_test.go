@@ -250,29 +250,6 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestRate: no window has more attempts than declared, over workers and slots.
-func TestRate(t *testing.T) {
-	t.Parallel()
-	s := newSlot(t, func(j *project.Job) {
-		j.Partition.Count, j.Concurrency, j.Rate = 12, 1, project.Rate{Count: 2, Per: time.Minute}
-	})
-	s.divide(nil) // chunks of three
-	c := &calls{}
-	if done := s.execute(s.work, 0, c); done.Remaining != 1 || !done.Again.Equal(due.Add(time.Minute)) {
-		t.Errorf("%+v", done)
-	}
-	if done := s.execute(s.worker("w2"), 1, c); done.Remaining != 3 || !done.Again.Equal(due.Add(time.Minute)) || len(c.list) != 2 {
-		t.Errorf("another worker: %+v, %q", done, c.keys())
-	}
-	s.clock.pass(90 * time.Second)
-	if done := s.execute(s.work, 0, c); done.Remaining != 0 {
-		t.Errorf("%+v", done)
-	}
-	if done := s.execute(s.work, 1, c); done.Remaining != 2 || !done.Again.Equal(due.Add(2*time.Minute)) || len(c.list) != 4 {
-		t.Errorf("%+v, %q", done, c.keys())
-	}
-}
-
 // TestLongTask: the tasks behind a long one go to other workers while it is executed.
 func TestLongTask(t *testing.T) {
 	t.Parallel()

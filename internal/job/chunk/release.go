@@ -46,6 +46,7 @@ func (x *execution) release(ctx context.Context) (added []int, err error) {
 	for _, i := range behind {
 		delete(x.claimed, i)
 	}
+	x.returnPermits(ctx)
 	return added, nil
 }
 
