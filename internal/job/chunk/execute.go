@@ -41,7 +41,7 @@ type Execution struct {
 	Tasks Executor
 	// Stop asks the worker to begin no more tasks; those that remain are executed elsewhere.
 	Stop <-chan struct{}
-	// Released reports a new chunk that has tasks behind a long one. A report may be lost.
+	// Released reports a new chunk that has tasks which wait for a long one. A report may be lost.
 	Released func(ctx context.Context, chunk int)
 	// ClaimAll lets the tasks of a chunk be claimed together, because whether an attempt has had its effect can be found out.
 	ClaimAll bool

@@ -1,4 +1,4 @@
-// Tests of the execution of chunks: retries, workers that die or wake up late, claims, rates, long tasks and output.
+// Tests of the execution of chunks: retries, workers that die or wake up late, claims and output.
 
 package chunk
 
@@ -247,32 +247,6 @@ func TestInterrupted(t *testing.T) {
 	done, err := s.work.Execute(ctx, s.execution(0, c))
 	if err != nil || done.Remaining != 1 || s.tasks()[0].State != Waiting || s.tasks()[0].Attempts != 0 {
 		t.Errorf("%+v, %v: %+v", done, err, s.tasks())
-	}
-}
-
-// TestLongTask: the tasks behind a long one go to other workers while it is executed.
-func TestLongTask(t *testing.T) {
-	t.Parallel()
-	s := newSlot(t, func(j *project.Job) { j.Partition.SQL = "SELECT" })
-	s.divide(rows(numbered("a", 16)...))
-	released := make(chan int, 1)
-	c := &calls{do: func(context.Context, task.Attempt) task.Outcome {
-		s.clock.pass(longTask + time.Second)
-		added := <-released
-		next := &calls{}
-		if done := s.execute(s.worker("w2"), added, next); done.Remaining != 0 || !slices.Equal(next.keys(), []string{"a/1", "a/2", "a/3"}) {
-			t.Errorf("%+v: the other executes %q", done, next.keys())
-		}
-		return task.Outcome{State: task.Done}
-	}}
-	e := s.execution(0, c)
-	e.Released = func(_ context.Context, chunk int) { released <- chunk }
-	done, err := s.work.Execute(t.Context(), e)
-	if err != nil || done.Remaining != 0 || len(c.list) != 1 {
-		t.Errorf("%+v, %v, %q", done, err, c.keys())
-	}
-	if got := s.summary(); got.Tasks != 16 || got.Done != 4 {
-		t.Errorf("summary %+v", got)
 	}
 }
 

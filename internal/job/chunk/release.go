@@ -1,29 +1,26 @@
-// Gives the tasks behind a long one to other workers.
+// Gives the tasks that wait for a long one to other workers.
 
 package chunk
 
 import (
 	"context"
 	"crypto/rand"
+	"slices"
+	"time"
 
 	"bursar/internal/catalog"
 )
 
-// release moves the tasks behind the current one, whose first attempt has not begun, to a new chunk: a long task delays no others. It returns
-// the numbers of the chunks that it adds.
+// release moves the tasks that wait while the current one is executed to new chunks: a long task delays no others. It returns the numbers of
+// the chunks. There are two, of which each is halved again by its next long task: so a partition is stored in few of them.
 func (x *execution) release(ctx context.Context) (added []int, err error) {
 	c := x.chunk
-	var behind []int
-	for i := x.current + 1; i < len(c.outcomes.States); i++ {
-		if free := c.outcomes.state(i) == Waiting || x.claimed[i] && !x.begun[i]; free && c.outcomes.Details[i] == nil {
-			behind = append(behind, i)
-		}
-	}
-	if len(behind) == 0 {
+	free := x.free()
+	if len(free) == 0 {
 		return nil, nil
 	}
 	states := c.outcomes.States
-	for _, i := range behind {
+	for _, i := range free {
 		c.outcomes.setState(i, moved)
 	}
 	err = x.writeAlso(ctx, func(tx catalog.Tx) error {
@@ -31,11 +28,14 @@ func (x *execution) release(ctx context.Context) (added []int, err error) {
 		if err != nil {
 			return err
 		}
-		added = []int{d.Chunks}
-		if err := tx.Put(partitionsKey(c.ref, d.Chunks), c.tasks.selected(behind)); err != nil {
-			return err
+		added = nil
+		for half := range slices.Chunk(free, (len(free)+1)/2) {
+			if err := c.copyTo(tx, d.Chunks, half); err != nil {
+				return err
+			}
+			added = append(added, d.Chunks)
+			d.Chunks++
 		}
-		d.Chunks++
 		return tx.Put(divisionKey(c.ref), d)
 	})
 	if err != nil {
@@ -43,11 +43,48 @@ func (x *execution) release(ctx context.Context) (added []int, err error) {
 		c.writer = rand.Text() // if it was written nevertheless, the next write does not repeat it, and is refused
 		return nil, err
 	}
-	for _, i := range behind {
+	for _, i := range free {
 		delete(x.claimed, i)
 	}
 	x.returnPermits(ctx)
 	return added, nil
+}
+
+// free lists the tasks that have not ended, and of which no attempt has begun whose end is unknown. Those that wait to be tried again may be
+// anywhere in the chunk.
+func (x *execution) free() (list []int) {
+	for i := range x.chunk.outcomes.States {
+		if i != x.current && (x.chunk.outcomes.state(i) == Waiting || x.chunk.outcomes.state(i) == Claimed && x.claimed[i] && !x.begun[i]) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// copyTo writes a new chunk that has some of the tasks, with what is known of their earlier attempts.
+func (c *loaded) copyTo(tx catalog.Tx, number int, indices []int) error {
+	o := c.outcomes.selected(indices)
+	if o.Details != nil {
+		o.Version, o.Writer, o.Worker, o.Ended = 1, c.writer, c.work.Worker, c.work.Now().UTC()
+		if err := tx.Put(outcomesKey(c.ref, number), o); err != nil {
+			return err
+		}
+	}
+	return tx.Put(partitionsKey(c.ref, number), c.tasks.selected(indices))
+}
+
+// selected returns the outcomes so far of some of the tasks, which wait.
+func (o *outcomes) selected(indices []int) outcomes {
+	s := newOutcomes(len(indices))
+	for k, i := range indices {
+		if d := o.Details[i]; d != nil {
+			*s.detail(k) = *d
+		}
+		if o.Took != nil {
+			s.setTook(k, time.Duration(o.Took[i])*time.Millisecond)
+		}
+	}
+	return s
 }
 
 // selected returns some of the partitions.
