@@ -32,12 +32,12 @@ type (
 	// division says how the partitions of a slot are divided into chunks. It is fixed when it is complete, but for chunks that are added when a
 	// long task gives up those behind it.
 	division struct {
-		Attempt  string     `json:"attempt"` // that writes the chunks; random
-		Complete bool       `json:"complete,omitempty"`
-		Columns  []string   `json:"columns,omitempty"` // of the partitions' values
-		Tasks    int        `json:"tasks"`
-		Chunks   int        `json:"chunks"`
-		Cut      *time.Time `json:"cancelled,omitempty"` // no more tasks begin
+		Attempt   string     `json:"attempt"` // that writes the chunks; random
+		Complete  bool       `json:"complete,omitempty"`
+		Columns   []string   `json:"columns,omitempty"` // of the partitions' values
+		Tasks     int        `json:"tasks"`
+		Chunks    int        `json:"chunks"`
+		Cancelled *time.Time `json:"cancelled,omitempty"` // no more tasks begin
 	}
 
 	// partitions are those of a chunk; they never change.

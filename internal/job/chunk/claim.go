@@ -15,8 +15,8 @@ func taskID(ref record.Ref, key string) string { return slot.TaskID(ref.Job, ref
 // claims reports whether tasks of a job are claimed before they begin: so that the next worker knows that an attempt may have had its effect.
 func claims(j *project.Job) bool { return j.Once || j.Task.Email != nil }
 
-// uncertain reports whether an earlier attempt of a task may have had its effect.
-func (x *execution) uncertain(i int) bool {
+// mayHaveEffect reports whether an earlier attempt of a task, in this run of the slot or another one, may have had its effect.
+func (x *execution) mayHaveEffect(i int) bool {
 	if x.ClaimAll && x.Ref.Run > 0 { // an earlier run of the slot may have had it: its tasks have the same idempotency keys
 		return true
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -142,11 +143,18 @@ func (p *partitioning) add(one Partition) error {
 	if len(one.Key) > maxKey {
 		return badPartition("partition %d: its key has %d bytes; %d are the most", len(p.list)+1, len(one.Key), maxKey)
 	}
+	if !utf8.ValidString(one.Key) { // as which it is stored: else two keys may become the same
+		return badPartition("partition %d: its key is not UTF-8: %s", len(p.list)+1, brief(one.Key))
+	}
 	p.bytes += len(one.Key)
-	for _, v := range one.Values {
-		if v != nil {
-			p.bytes += len(*v)
+	for k, v := range one.Values {
+		if v == nil {
+			continue
 		}
+		if !utf8.ValidString(*v) {
+			return badPartition("partition %d: its column %s is not UTF-8: %s", len(p.list)+1, p.columns[k], brief(*v))
+		}
+		p.bytes += len(*v)
 	}
 	if p.bytes > maxPartitionBytes {
 		return badPartition("the partitions have more than %d MB: select fewer columns", maxPartitionBytes>>20)

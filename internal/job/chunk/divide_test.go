@@ -72,8 +72,12 @@ func TestBadPartitions(t *testing.T) {
 		fair   string
 		want   string
 	}{
-		"duplicates":   {rows([2]string{"a", "1"}, [2]string{"b", "1"}, [2]string{"a", "1"}), "", `partitions 1 and 3 are the same: "a/1"`},
-		"long key":     {rows([2]string{big, ""}), "", "its key has"},
+		"duplicates": {rows([2]string{"a", "1"}, [2]string{"b", "1"}, [2]string{"a", "1"}), "", `partitions 1 and 3 are the same: "a/1"`},
+		"long key":   {rows([2]string{big, ""}), "", "its key has"},
+		"not a text": {rows([2]string{"caf\xe9", "1"}), "", `partition 1: its key is not UTF-8: "caf\xe9/1"`},
+		"no text": {func(_ context.Context, columns func([]string) error, add func(Partition) error) error {
+			return addBytes(columns, add)
+		}, "", `partition 1: its column name is not UTF-8: "caf\xe9"`},
 		"no column":    {rows(), "region", `no column "region"; it has tenant, id`},
 		"its own":      {func(context.Context, func([]string) error, func(Partition) error) error { return errors.New("cut off") }, "", "cut off"},
 		"too many":     {many(MaxPartitions + 1), "", "more than 1000000 partitions"},
@@ -103,6 +107,11 @@ func many(n int) Source {
 		}
 		return nil
 	}
+}
+
+func addBytes(columns func([]string) error, add func(Partition) error) error {
+	text := "caf\xe9"
+	return errors.Join(columns([]string{"name"}), add(Partition{Key: "1", Values: []*string{&text}}))
 }
 
 func addLarge(add func(Partition) error) error {

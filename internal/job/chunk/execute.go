@@ -22,6 +22,8 @@ const (
 	confirmInterval = time.Second
 	// longTask is how long a task may take before the tasks behind it are given to other workers.
 	longTask = 2 * time.Second
+	// throttledFactor is how many times longer a task waits that a server has refused because there are too many.
+	throttledFactor = 10
 	// writeTimeout bounds a write of a worker that is asked to stop.
 	writeTimeout = 5 * time.Second
 	// maxBufferedOutput is the most bytes of tasks' output that are in memory before they are written.
@@ -175,7 +177,7 @@ func (x *execution) attemptOf(i int) task.Attempt {
 	o, key := &x.chunk.outcomes, x.chunk.tasks.Keys[i]
 	return task.Attempt{
 		ID: taskID(x.Ref, key), Job: x.Ref.Job, Key: key, Due: x.Ref.Due, Zone: x.Job.Zone, Run: x.Ref.Run, Number: o.attempts(i) + 1,
-		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.uncertain(i), Execution: x.Ref.String(), Live: x.live.start(i),
+		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.mayHaveEffect(i), Execution: x.Ref.String(), Live: x.live.start(i),
 	}
 }
 
@@ -201,11 +203,20 @@ func (x *execution) apply(i int, a *task.Outcome) {
 			return
 		}
 		o.setState(i, Waiting)
-		d.Retry = now.Add(max(a.RetryAfter, failure.Backoff{Least: x.Job.Retry.Wait, Most: x.Job.Retry.Longest}.After(attempts))).UTC()
+		d.Retry = now.Add(max(a.RetryAfter, retryWait(x.Job.Retry, a.Class, attempts))).UTC()
 		if a.Uncertain {
 			o.setState(i, Claimed)
 		}
 	}
+}
+
+// retryWait returns the wait after so many attempts.
+func retryWait(r project.Retry, class failure.Class, attempts int) time.Duration {
+	least := r.Wait
+	if class == failure.Throttled {
+		least *= throttledFactor
+	}
+	return failure.Backoff{Least: least, Most: r.Longest}.After(attempts)
 }
 
 // finish writes what is not written, also if the worker is asked to stop, and returns what remains.

@@ -73,6 +73,25 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// TestThrottledWaitsLonger than what is transient, also if the server does not say how long.
+func TestThrottledWaitsLonger(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.List = []string{"a"}; j.Retry.Attempts = 5 })
+	s.divide(nil)
+	c := &calls{do: func(_ context.Context, a task.Attempt) task.Outcome {
+		if a.Number == 1 {
+			return failed(failure.Transient, "away")
+		}
+		return failed(failure.Throttled, "too many requests")
+	}}
+	for _, wait := range []time.Duration{time.Second, 20 * time.Second, 40 * time.Second, time.Minute} {
+		if done := s.execute(s.work, 0, c); done.Again.Sub(s.clock.Now()) != wait {
+			t.Errorf("%+v, want %s", done, wait)
+		}
+		s.clock.pass(wait)
+	}
+}
+
 func TestAttemptsEnd(t *testing.T) {
 	t.Parallel()
 	s := newSlot(t, func(j *project.Job) { j.Partition.List = []string{"a"} })

@@ -41,7 +41,7 @@ func (w *Work) load(ctx context.Context, ref record.Ref, number int) (*loaded, e
 		if d == nil || !d.Complete || number >= d.Chunks {
 			return failure.Wrap(failure.Data, fmt.Errorf("execute tasks of %s: chunk %d does not exist", ref, number))
 		}
-		if d.Cut != nil {
+		if d.Cancelled != nil {
 			return errCancelled
 		}
 		c.columns = d.Columns
@@ -112,7 +112,7 @@ func (c *loaded) values(i int) map[string]string {
 func (c *loaded) write(ctx context.Context, also func(catalog.Tx) error) error {
 	c.tried++
 	next, now := c.outcomes, c.work.wallClock()
-	next.Version, next.Writer, next.Worker, next.Ended = c.tried, c.writer, c.work.Worker, now.UTC()
+	next.Version, next.Writer, next.Worker = c.tried, c.writer, c.work.Worker
 	err := c.put(ctx, &next, also)
 	if err == nil {
 		c.outcomes, c.heard = next, now

@@ -41,7 +41,6 @@ type outcomes struct {
 	Took    []int64         `json:"took,omitempty"`    // milliseconds of the last attempt of each task; nil: all took less than one
 	Details map[int]*Detail `json:"details,omitempty"` // of tasks that need more words
 	Worker  string          `json:"worker,omitempty"`
-	Ended   time.Time       `json:"ended,omitzero"` // of the last write
 	Outputs []string        `json:"outputs,omitempty"`
 }
 

@@ -156,7 +156,7 @@ func (w *Work) CancelRest(ctx context.Context, ref record.Ref) error {
 			return err
 		}
 		now := w.Now().UTC()
-		d.Cut, chunks = &now, d.Chunks
+		d.Cancelled, chunks = &now, d.Chunks
 		return tx.Put(divisionKey(ref), d)
 	})
 	for number := 0; err == nil && number < chunks; number++ {
@@ -180,7 +180,7 @@ func (w *Work) cancelChunk(ctx context.Context, ref record.Ref, number int) erro
 			}
 			return r
 		}, o.States)
-		o.Version, o.Writer, o.Ended = o.Version+1, "cancelled", w.Now().UTC()
+		o.Version, o.Writer = o.Version+1, "cancelled"
 		return tx.Put(outcomesKey(ref, number), o)
 	})
 }

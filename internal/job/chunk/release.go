@@ -65,7 +65,7 @@ func (x *execution) free() (list []int) {
 func (c *loaded) copyTo(tx catalog.Tx, number int, indices []int) error {
 	o := c.outcomes.selected(indices)
 	if o.Details != nil {
-		o.Version, o.Writer, o.Worker, o.Ended = 1, c.writer, c.work.Worker, c.work.Now().UTC()
+		o.Version, o.Writer, o.Worker = 1, c.writer, c.work.Worker
 		if err := tx.Put(outcomesKey(c.ref, number), o); err != nil {
 			return err
 		}
