@@ -24,7 +24,7 @@ const (
 
 // The limits of a job.
 const (
-	maxConcurrency = 10_000
+	maxConcurrency = 500 // activities of a slot that are pending
 	maxTaskTime    = 7 * 24 * time.Hour
 	minHeartbeat   = 2 * time.Second
 	maxHeartbeat   = 10 * time.Minute

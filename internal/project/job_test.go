@@ -196,7 +196,7 @@ var brokenJobs = []struct{ change, to, want string }{
 	{"{{json .invoice}}", `{{nosuch .a}}`, "13: `body` is not a valid template: function \"nosuch\" not defined"},
 	{"{{.invoice}}", "{{html .invoice}}", "15: `only_if`: function `html` is not supported"},
 	{"once: true", "once: maybe", "16: `once` must be true or false"},
-	{"concurrency: 4", "concurrency: 0", "17: `concurrency` must be a whole number from 1 to 10000"},
+	{"concurrency: 4", "concurrency: 0", "17: `concurrency` must be a whole number from 1 to 500"},
 	{"rate: 100/1m\n", "rate: 100\n", "18: `rate` is `100`: use a number of starts"},
 	{"rate: 100/1m\n", "rate: 100/25h\n", "18: `rate` is `100/25h`"},
 	{"rate: 100/1m\n", "rate: 1000001/1m\n", "18: `rate` is `1000001/1m`"},

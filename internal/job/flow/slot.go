@@ -17,8 +17,6 @@ import (
 )
 
 const (
-	// mostPlaces bounds the activities of a slot that are pending at a time.
-	mostPlaces = 500
 	// mostChunks bounds the chunks that one activity is given: a worker that is slow holds up no more.
 	mostChunks = 8
 	// mostLosses is how often workers may be lost, or fail for reasons outside the tasks, in a row before the slot fails.
@@ -177,7 +175,7 @@ func (s *slotRun) isWaiting(ctx workflow.Context) bool {
 	return !s.isStopping(ctx) && (s.next < s.chunks || len(s.later) > 0)
 }
 
-func (s *slotRun) places() int { return min(max(s.in.Division.Concurrency, 1), mostPlaces) }
+func (s *slotRun) places() int { return max(s.in.Division.Concurrency, 1) }
 
 // add adds a chunk to execute. One that is known is not added again.
 func (s *slotRun) add(u chunk.Unended) {
