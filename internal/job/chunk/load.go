@@ -16,23 +16,23 @@ import (
 
 // loaded is a chunk that a worker has read. It may be written as long as nobody else has written it since.
 type loaded struct {
-	work     *Work
-	ref      record.Ref
-	number   int
-	columns  []string
-	tasks    partitions
-	outcomes outcomes
-	writer   string    // of this execution
-	tried    int       // the version of the last try to write
-	heard    time.Time // when this worker knew last that nobody else has the chunk
-	live     bool      // there was live output of an earlier execution
+	work      *Work
+	ref       record.Ref
+	number    int
+	columns   []string
+	tasks     partitions
+	outcomes  outcomes
+	writer    string    // of this execution
+	tried     int       // the version of the last try to write
+	confirmed time.Time // when this worker knew last that nobody else has the chunk
+	live      bool      // there was live output of an earlier execution
 }
 
 // errCancelled is the reason to begin no more tasks of a slot.
 var errCancelled = errors.New("the slot is cancelled")
 
 func (w *Work) load(ctx context.Context, ref record.Ref, number int) (*loaded, error) {
-	c := &loaded{work: w, ref: ref, number: number, writer: rand.Text(), heard: w.wallClock()}
+	c := &loaded{work: w, ref: ref, number: number, writer: rand.Text(), confirmed: w.wallClock()}
 	err := w.Catalog.View(ctx, func(tx catalog.Tx) error {
 		d, err := getDivision(tx, ref)
 		if err != nil {
@@ -115,7 +115,7 @@ func (c *loaded) write(ctx context.Context, also func(catalog.Tx) error) error {
 	next.Version, next.Writer, next.Worker = c.tried, c.writer, c.work.Worker
 	err := c.put(ctx, &next, also)
 	if err == nil {
-		c.outcomes, c.heard = next, now
+		c.outcomes, c.confirmed = next, now
 	}
 	return err
 }
@@ -156,7 +156,7 @@ func (c *loaded) isCurrent(now version) bool {
 // suspended meanwhile.
 func (c *loaded) confirm(ctx context.Context) error {
 	now := c.work.wallClock()
-	if now.Sub(c.heard).Abs() < confirmInterval {
+	if now.Sub(c.confirmed).Abs() < confirmInterval {
 		return nil
 	}
 	v, err := catalog.Read(ctx, c.work.Catalog, func(tx catalog.Tx) (version, error) { return getVersion(tx, c.ref, c.number) })
@@ -166,6 +166,6 @@ func (c *loaded) confirm(ctx context.Context) error {
 	case !c.isCurrent(v):
 		return ErrSuperseded
 	}
-	c.heard = now
+	c.confirmed = now
 	return nil
 }

@@ -35,7 +35,7 @@ const (
 
 // slotStarter starts, cancels and notifies the workflows of slots.
 type slotStarter interface {
-	start(ctx context.Context, ref record.Ref) error
+	Start(ctx context.Context, ref record.Ref) error
 	cancel(ctx context.Context, ref record.Ref) error
 	released(ctx context.Context, ref record.Ref, chunk int) error
 	wake(ctx context.Context) error
@@ -55,7 +55,7 @@ func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResu
 		}
 		out = DecideResult{Started: len(d.Start), Again: d.Again}
 		for _, ref := range d.Start {
-			err = errors.Join(err, a.starter.start(ctx, ref))
+			err = errors.Join(err, a.starter.Start(ctx, ref))
 		}
 		for _, ref := range d.Cancel {
 			err = errors.Join(err, a.starter.cancel(ctx, ref))
@@ -141,9 +141,7 @@ type Starter struct {
 }
 
 // Start executes a slot that is recorded as running; one that is executed already stays as it is.
-func (s Starter) Start(ctx context.Context, ref record.Ref) error { return s.start(ctx, ref) }
-
-func (s Starter) start(ctx context.Context, ref record.Ref) error {
+func (s Starter) Start(ctx context.Context, ref record.Ref) error {
 	o := client.StartWorkflowOptions{
 		ID: SlotWorkflowID(ref), TaskQueue: TaskQueue, Memo: temporal.Memo(s.Project),
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
@@ -155,9 +153,7 @@ func (s Starter) start(ctx context.Context, ref record.Ref) error {
 	return nil
 }
 
-// Cancel asks the workflow of a slot to end; one that has ended stays so.
-func (s Starter) Cancel(ctx context.Context, ref record.Ref) error { return s.cancel(ctx, ref) }
-
+// cancel asks the workflow of a slot to end; one that has ended stays so.
 func (s Starter) cancel(ctx context.Context, ref record.Ref) error {
 	err := s.Client.CancelWorkflow(ctx, SlotWorkflowID(ref), "")
 	if isGone(err) {

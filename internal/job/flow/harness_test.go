@@ -130,7 +130,7 @@ func (n *noted) note(call string) error {
 	return nil
 }
 
-func (n *noted) start(_ context.Context, r record.Ref) error { return n.note("start " + r.String()) }
+func (n *noted) Start(_ context.Context, r record.Ref) error { return n.note("start " + r.String()) }
 
 func (n *noted) cancel(_ context.Context, r record.Ref) error { return n.note("cancel " + r.String()) }
 func (n *noted) wake(context.Context) error                   { return n.note("wake") }

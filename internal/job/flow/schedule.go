@@ -67,8 +67,6 @@ func Schedule(ctx workflow.Context, in ScheduleInput) (ScheduleResult, error) {
 	return ScheduleResult{}, workflow.NewContinueAsNewError(ctx, Schedule, in)
 }
 
-func isLong(ctx workflow.Context) bool { return workflow.GetInfo(ctx).GetContinueAsNewSuggested() }
-
 // scheduling is the state of one execution of Schedule.
 type scheduling struct {
 	in      ScheduleInput

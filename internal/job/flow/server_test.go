@@ -91,7 +91,7 @@ func TestServerCancelsSlot(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-begun
-	if err := starter.Cancel(t.Context(), ref); err != nil {
+	if err := starter.cancel(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
 	finished(t, starter.Client, ref)
@@ -99,7 +99,7 @@ func TestServerCancelsSlot(t *testing.T) {
 	if s.ending == nil || !s.ending.Cancelled {
 		t.Errorf("ended %+v", s.ending)
 	}
-	if err := starter.Cancel(t.Context(), ref); err != nil {
+	if err := starter.cancel(t.Context(), ref); err != nil {
 		t.Errorf("cancelled again: %v", err)
 	}
 }

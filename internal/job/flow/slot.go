@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	sdk "go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"bursar/internal/failure"
@@ -104,24 +103,26 @@ type slotRun struct {
 	losses  int             // of workers, in a row
 	failed  error           // why the slot cannot go on
 	changed bool            // since the last wait began
+	pause   pause
 }
 
 // run hands out chunks until all tasks have ended.
 func (s *slotRun) run(ctx workflow.Context) error {
 	s.receiveReleased(ctx)
 	for {
-		for !s.isStopping(ctx) && s.running < s.places() && s.execute(ctx) {
+		if s.running == 0 && isLong(ctx) && !s.isEnding(ctx) {
+			return s.continueAsNew(ctx)
+		}
+		pauses := s.pause.isDue(ctx)
+		for !pauses && !s.isEnding(ctx) && s.running < s.places() && s.execute(ctx) {
 			continue
 		}
-		switch {
-		case s.running > 0 || s.isWaiting(ctx):
+		if s.running > 0 || s.isWaiting(ctx) {
 			s.await(ctx)
-		case s.failed == nil && ctx.Err() == nil && isLong(ctx):
-			return s.continueAsNew(ctx)
-		default:
-			if ended, err := s.finish(ctx, s.failed); ended || err != nil {
-				return err
-			}
+			continue
+		}
+		if ended, err := s.finish(ctx, s.failed); ended || err != nil {
+			return err
 		}
 	}
 }
@@ -144,13 +145,13 @@ func (s *slotRun) receiveReleased(ctx workflow.Context) {
 // await waits until an activity ends, a chunk is added, or the next one may begin. After a cancellation it waits for all activities.
 func (s *slotRun) await(ctx workflow.Context) {
 	s.changed = false
-	if s.isStopping(ctx) {
+	if s.isEnding(ctx) {
 		ending, _ := workflow.NewDisconnectedContext(ctx)
 		_ = workflow.Await(ending, func() bool { return s.running == 0 }) // it is not cancelled
 		return
 	}
 	changed := func() bool { return s.changed || ctx.Err() != nil }
-	if wait := s.untilNext(ctx); wait > 0 {
+	if wait := s.untilNext(workflow.Now(ctx)); wait > 0 {
 		_, _ = workflow.AwaitWithTimeout(ctx, wait, changed) // a cancellation is seen by the caller
 		return
 	}
@@ -158,21 +159,22 @@ func (s *slotRun) await(ctx workflow.Context) {
 }
 
 // untilNext returns how long to wait until a chunk may begin for which there is a place; 0: something else happens before.
-func (s *slotRun) untilNext(ctx workflow.Context) time.Duration {
-	if len(s.later) == 0 || s.running >= s.places() {
+func (s *slotRun) untilNext(now time.Time) time.Duration {
+	switch {
+	case s.pause.until.After(now):
+		return s.pause.until.Sub(now)
+	case len(s.later) == 0 || s.running >= s.places():
 		return 0
 	}
-	return s.later[0].Again.Sub(workflow.Now(ctx))
+	return s.later[0].Again.Sub(now)
 }
 
-// isStopping reports whether no more chunks are handed out.
-func (s *slotRun) isStopping(ctx workflow.Context) bool {
-	return ctx.Err() != nil || s.failed != nil || isLong(ctx)
-}
+// isEnding reports whether no more chunks are handed out.
+func (s *slotRun) isEnding(ctx workflow.Context) bool { return ctx.Err() != nil || s.failed != nil }
 
 // isWaiting reports whether chunks wait for their time, or for a place.
 func (s *slotRun) isWaiting(ctx workflow.Context) bool {
-	return !s.isStopping(ctx) && (s.next < s.chunks || len(s.later) > 0)
+	return !s.isEnding(ctx) && (s.next < s.chunks || len(s.later) > 0)
 }
 
 func (s *slotRun) places() int { return max(s.in.Division.Concurrency, 1) }
@@ -244,7 +246,7 @@ func (s *slotRun) executed(ctx workflow.Context, numbers []int, result *ExecuteR
 			s.add(u)
 		}
 		return
-	case ctx.Err() != nil || sdk.IsCanceledError(err):
+	case ctx.Err() != nil:
 		return
 	case !temporal.MayPass(err):
 		s.failed = err
@@ -286,10 +288,4 @@ func (s *slotRun) finish(ctx workflow.Context, failed error) (ended bool, err er
 		s.add(u)
 	}
 	return len(result.Rest) == 0, nil
-}
-
-func (s *slotRun) continueAsNew(ctx workflow.Context) error {
-	in := s.in
-	in.Next, in.Later, in.Losses = s.next, s.later, s.losses
-	return workflow.NewContinueAsNewError(ctx, Slot, in)
 }

@@ -1,4 +1,4 @@
-// The workflow of a slot in virtual time: concurrency, retries, lost workers, new chunks, cancellation, and long histories.
+// The workflow of a slot in virtual time: concurrency, retries, lost workers, new chunks, and cancellation.
 
 package flow
 
@@ -10,10 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/workflow"
 
 	"bursar/internal/failure"
 	"bursar/internal/job/chunk"
@@ -127,6 +123,16 @@ func TestSupersededAttempts(t *testing.T) {
 	}
 }
 
+// TestWorkerThatStops: an activity that was interrupted, but not by the slot, is executed again.
+func TestWorkerThatStops(t *testing.T) {
+	t.Parallel()
+	s := newScripted(2, 1)
+	s.fail["chunk 0"] = []error{context.Canceled}
+	if took, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err != nil || s.count("chunk 0") != 2 || took > time.Minute {
+		t.Errorf("%v, %+v after %s, %q", err, s.ending, took, s.calls)
+	}
+}
+
 // TestReleasedChunks: a chunk that a worker adds is executed, whether or not its report arrives.
 func TestReleasedChunks(t *testing.T) {
 	t.Parallel()
@@ -162,40 +168,5 @@ func TestCancelledSlot(t *testing.T) {
 	env.ExecuteWorkflow(Slot, SlotInput{Slot: ref.String()})
 	if err := env.GetWorkflowError(); err != nil || s.ending == nil || !s.ending.Cancelled || s.ending.Err != nil {
 		t.Errorf("%v, %+v", err, s.ending)
-	}
-}
-
-// TestLongHistory continues as new, and executes each chunk once.
-func TestLongHistory(t *testing.T) {
-	t.Parallel()
-	s := newScripted(60, 1)
-	in, executions := SlotInput{Slot: ref.String()}, 0
-	for again := true; again && executions < 99; executions++ {
-		env, _ := virtual(s)
-		count := 0
-		env.SetOnActivityCompletedListener(func(info *activity.Info, _ converter.EncodedValue, _ error) {
-			if info.ActivityType.Name == executeActivity {
-				count++
-			}
-			env.SetContinueAsNewSuggested(count >= 2)
-		})
-		env.ExecuteWorkflow(Slot, in)
-		var next *workflow.ContinueAsNewError
-		if again = errors.As(env.GetWorkflowError(), &next); again {
-			in = SlotInput{}
-			if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &in); err != nil {
-				t.Fatal(err)
-			}
-		} else if err := env.GetWorkflowError(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 60 {
-		if calls := s.count(fmt.Sprint("chunk ", i)); calls != 1 {
-			t.Errorf("chunk %d was executed %d times", i, calls)
-		}
-	}
-	if executions < 3 || s.count("divide") != 1 || s.count("finish") != 1 {
-		t.Errorf("%d executions, %d divisions, %d ends", executions, s.count("divide"), s.count("finish"))
 	}
 }
