@@ -5,11 +5,26 @@ package chunk
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"slices"
 	"time"
 
 	"bursar/internal/catalog"
+	"bursar/internal/job/record"
 )
+
+// Release moves the tasks of a chunk that have not begun to new chunks, and returns their numbers. A worker that has the chunk nevertheless is
+// superseded.
+func (w *Work) Release(ctx context.Context, ref record.Ref, number int) (added []int, err error) {
+	c, err := w.load(ctx, ref, number)
+	if errors.Is(err, errCancelled) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return newExecution(Execution{Ref: ref, Chunk: number}, c).release(ctx)
+}
 
 // release moves the tasks that wait while the current one is executed to new chunks: a long task delays no others. It returns the numbers of
 // the chunks. There are two, of which each is halved again by its next long task: so a partition is stored in few of them.

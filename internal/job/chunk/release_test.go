@@ -4,6 +4,7 @@ package chunk
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -64,6 +65,32 @@ func TestReleasedRetries(t *testing.T) {
 	}
 	if !slices.Equal(c.keys(), []string{"1", "3", "4"}) || c.list[0].Number != 3 || c.list[1].Number != 2 {
 		t.Errorf("executed %+v", c.list)
+	}
+}
+
+// TestReleasedChunk: whoever is given the old chunk finds nothing in it, and one that has it is superseded.
+func TestReleasedChunk(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.Count = 16 }) // chunks of four
+	s.divide(nil)
+	late, _ := s.begin(1, func(*Execution) {})
+	added, err := s.work.Release(t.Context(), s.ref, 1)
+	if err != nil || len(added) != 2 {
+		t.Fatal(added, err)
+	}
+	late.apply(0, &task.Outcome{State: task.Done})
+	if err := late.write(t.Context()); !errors.Is(err, ErrSuperseded) {
+		t.Errorf("the late worker: %v", err)
+	}
+	c := &calls{}
+	if done := s.execute(s.work, 1, c); done.Remaining > 0 || len(c.list) > 0 {
+		t.Errorf("the old chunk: %+v, %q", done, c.keys())
+	}
+	for _, number := range added {
+		s.execute(s.work, number, c)
+	}
+	if !slices.Equal(c.keys(), []string{"5", "6", "7", "8"}) {
+		t.Errorf("executed %q", c.keys())
 	}
 }
 

@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"bursar/internal/failure"
-	"bursar/internal/job/chunk"
 	"bursar/internal/job/record"
 	"bursar/internal/temporal"
 )
@@ -24,8 +23,6 @@ import (
 const (
 	// tasksPerCore bounds the tasks that a process executes at a time: most wait for programs and servers.
 	tasksPerCore = 16
-	// quickChunks is how long an activity goes on with its next chunk; what remains then is handed out again.
-	quickChunks = time.Second
 
 	// StopTimeout is how long a process that has the project to itself waits for its tasks when it stops; the next process executes them again.
 	StopTimeout = 10 * time.Second
@@ -71,41 +68,6 @@ func (a *activities) divide(ctx context.Context, in DivideInput) (out Division, 
 		return err
 	})
 	return out, err
-}
-
-// execute executes chunks as long as they are quick, and returns what remains of them.
-func (a *activities) execute(ctx context.Context, in ExecuteInput) (out ExecuteResult, err error) {
-	stop := activity.GetWorkerStopChannel(ctx)
-	err = a.withSlot(ctx, in.Project, fmt.Sprint(executeActivity, in.Chunks), in.Slot, func(ctx context.Context, ref record.Ref) error {
-		quick, cancel := context.WithTimeout(ctx, quickChunks)
-		defer cancel()
-		for i, number := range in.Chunks {
-			if i > 0 && (quick.Err() != nil || isClosed(stop)) {
-				out.Rest = append(out.Rest, chunk.Unended{Chunk: number})
-				continue
-			}
-			done, err := a.steps.Execute(ctx, ref, number, stop, func(ctx context.Context, added int) {
-				_ = a.starter.released(ctx, ref, added) // else it is found at the end
-			})
-			if err != nil {
-				return fmt.Errorf("execute tasks of %s: %w", ref, err)
-			}
-			if done.Remaining > 0 {
-				out.Rest = append(out.Rest, chunk.Unended{Chunk: number, Again: done.Again})
-			}
-		}
-		return ctx.Err()
-	})
-	return out, err
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
 
 func (a *activities) finish(ctx context.Context, in FinishInput) (out FinishResult, err error) {

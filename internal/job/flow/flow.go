@@ -69,6 +69,8 @@ type Steps interface {
 	Divide(ctx context.Context, ref record.Ref) (Division, error)
 	// Execute executes the tasks of a chunk that are due. After stop it begins no more tasks. It calls released for each chunk that it adds.
 	Execute(ctx context.Context, ref record.Ref, number int, stop <-chan struct{}, released func(ctx context.Context, chunk int)) (chunk.Executed, error)
+	// Release gives the tasks of a chunk that have not begun to new chunks, which it returns.
+	Release(ctx context.Context, ref record.Ref, number int) (added []int, err error)
 	// Finish records the end of a slot, unless chunks remain, which it returns.
 	Finish(ctx context.Context, ref record.Ref, how Ending) ([]chunk.Unended, error)
 }

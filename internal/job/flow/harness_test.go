@@ -102,6 +102,11 @@ func (s *scripted) Execute(ctx context.Context, _ record.Ref, number int, _ <-ch
 	return done, ctx.Err()
 }
 
+// Release gives the tasks of a chunk to one with a number that is higher by 100.
+func (s *scripted) Release(_ context.Context, _ record.Ref, number int) ([]int, error) {
+	return []int{number + 100}, s.call(fmt.Sprint("release ", number))
+}
+
 func (s *scripted) Finish(_ context.Context, _ record.Ref, how Ending) (rest []chunk.Unended, err error) {
 	if err := s.call("finish"); err != nil {
 		return nil, err

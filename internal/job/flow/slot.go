@@ -197,7 +197,7 @@ func (s *slotRun) add(u chunk.Unended) {
 // other waiting.
 func (s *slotRun) take(now time.Time) (numbers []int) {
 	isDue, isFresh := len(s.later) > 0 && !s.later[0].Again.After(now), s.next < s.chunks
-	if s.again = isDue && !(isFresh && s.again); s.again {
+	if s.again = isDue && (!isFresh || !s.again); s.again {
 		numbers = []int{s.later[0].Chunk}
 		s.later = s.later[1:]
 		return numbers

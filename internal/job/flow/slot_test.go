@@ -155,6 +155,33 @@ func TestReleasedChunks(t *testing.T) {
 	}
 }
 
+// TestLongChunk: the chunks that a worker was given with a long one are executed by others.
+func TestLongChunk(t *testing.T) {
+	t.Parallel()
+	s := newScripted(8, 2) // four at a time
+	env, _ := virtual(s)
+	env.SetTestTimeout(20 * time.Second)
+	others := make(chan struct{}, 8)
+	s.during = func(_ context.Context, number int, _ func(context.Context, int)) {
+		if number > 0 {
+			others <- struct{}{}
+			return
+		}
+		for range 7 {
+			<-others
+		}
+	}
+	env.ExecuteWorkflow(Slot, SlotInput{Slot: ref.String()})
+	if err := env.GetWorkflowError(); err != nil || s.ending == nil || s.ending.Err != nil {
+		t.Errorf("%v, %+v", err, s.ending)
+	}
+	for _, name := range []string{"chunk 101", "chunk 102", "chunk 103", "chunk 7"} {
+		if s.count(name) != 1 {
+			t.Errorf("%s: %q", name, s.calls)
+		}
+	}
+}
+
 // TestCancelledSlot waits for its activities, and records that it was cancelled.
 func TestCancelledSlot(t *testing.T) {
 	t.Parallel()

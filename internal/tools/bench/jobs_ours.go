@@ -96,6 +96,11 @@ func (s *jobsSteps) Execute(ctx context.Context, ref record.Ref, number int, sto
 	return s.work.Execute(ctx, chunk.Execution{Job: s.jobs[0], Ref: ref, Chunk: number, Tasks: executorFunc(s.execute), Stop: stop, Released: released})
 }
 
+// Release implements flow.Steps.
+func (s *jobsSteps) Release(ctx context.Context, ref record.Ref, number int) ([]int, error) {
+	return s.work.Release(ctx, ref, number)
+}
+
 // Finish implements flow.Steps.
 func (s *jobsSteps) Finish(ctx context.Context, ref record.Ref, _ flow.Ending) ([]chunk.Unended, error) {
 	summary, rest, err := s.work.Summarize(ctx, ref)
