@@ -56,3 +56,43 @@ func TestJobRunOfMissed(t *testing.T) {
 	}
 	u.stop(syscall.SIGTERM, 0)
 }
+
+// TestJobRunFailed executes only what an earlier run of a slot has not done.
+func TestJobRunFailed(t *testing.T) {
+	t.Parallel()
+	dir := jobFolder(t, map[string]string{"letters": `partition: {list: [a, b, c]}
+task: {exec: [sh, -c, 'echo "$BURSAR_PARTITION $BURSAR_TASK" >> sent; test "$BURSAR_PARTITION" != b || test -e fixed']}
+retry: {attempts: 1}
+`})
+	const due = "2026-03-27T07:00:00Z"
+	sent := func() map[string]int {
+		text, err := os.ReadFile(filepath.Join(dir, "sent"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		count := map[string]int{}
+		for line := range strings.Lines(string(text)) {
+			count[strings.TrimSpace(line)]++
+		}
+		return count
+	}
+	must(t, 2, "job", "run", "letters", "--failed", "--project", dir)
+	must(t, 3, "job", "run", "letters", "--slot", due, "--failed", "--project", dir)
+	got := must(t, 1, "job", "run", "letters", "--slot", due, "--project", dir)
+	advice := "bursar job run letters --slot " + due + " --failed"
+	wantText(t, got.err, "`"+advice+"` executes what is not done")
+	file(t, dir, "fixed", "")
+	must(t, 0, append(strings.Fields(advice)[1:], "--project", dir)...)
+	count := sent()
+	if len(count) != 3 { // a key has the same idempotency key in both runs
+		t.Errorf("sent %v", count)
+	}
+	for line, n := range count {
+		if want := map[bool]int{true: 2, false: 1}[strings.HasPrefix(line, "b ")]; n != want {
+			t.Errorf("%s was sent %d times, want %d", line, n, want)
+		}
+	}
+	got = must(t, 1, append(strings.Fields(advice)[1:], "--project", dir)...)
+	wantText(t, got.err, "all its tasks are done")
+	must(t, 0, "verify", "--project", dir)
+}

@@ -21,7 +21,7 @@ import (
 )
 
 func (c *cli) jobRunCommand() *cobra.Command {
-	due, follow := "", false
+	due, follow, onlyFailed := "", false, false
 	cmd := &cobra.Command{
 		Use:   "run JOB",
 		Short: "Execute a slot of a job now, and wait until it has ended",
@@ -29,13 +29,19 @@ func (c *cli) jobRunCommand() *cobra.Command {
 that of the due time if it waits, or else a new run of it, whose tasks have the same idempotency keys as before. A slot that a person
 asks for waits for no other job, and begins although the job is paused; the overlap policy applies. While ` + "`bursar up`" + ` runs, it and the workers execute the tasks.
 
+With --failed, the new run has only the tasks that the newest run of the slot has not done: those that failed, and those that were cancelled.
+
 The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` + "`bursar job cancel`" + ` does.`,
 		Example: `  bursar job run reminders
   bursar job run reminders --slot 2026-11-25T08:00
+  bursar job run reminders --slot latest --failed
   bursar job run reminders --follow`,
 		RunE: onJob(c.open, func(ctx context.Context, a *app.App, j *project.Job, _ []string) error {
 			if err := declared(a, j); err != nil {
 				return err
+			}
+			if onlyFailed && due == "" {
+				return usagef("--failed needs --slot: which slot has failed?")
 			}
 			var at time.Time
 			if due != "" {
@@ -44,10 +50,11 @@ The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` +
 					return err
 				}
 			}
-			return c.runJob(ctx, a, j, at, follow)
+			return c.runJob(ctx, a, j, at, onlyFailed, follow)
 		}),
 	}
 	cmd.Flags().StringVar(&due, "slot", "", "the `due` time of a slot of the past; by default now")
+	cmd.Flags().BoolVar(&onlyFailed, "failed", false, "execute only the tasks of the slot that are not done; needs --slot")
 	cmd.Flags().BoolVar(&follow, "follow", false, "print what the tasks write on standard error")
 	return cmd
 }
@@ -70,12 +77,12 @@ func pastDue(ctx context.Context, a *app.App, j *project.Job, text string) (time
 	return ref.Due, nil
 }
 
-func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.Time, follow bool) error {
+func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.Time, onlyFailed, follow bool) error {
 	if c.remote == nil {
 		a.SetCommands(remoteCommands(a))
 	}
 	watch := c.watchTasks(ctx, a, j, follow)
-	s, err := a.RunJob(ctx, j, due, watch.look)
+	s, err := a.RunJob(ctx, j, due, onlyFailed, watch.look)
 	watch.end(s.Ref, err == nil)
 	if err != nil {
 		return runError(err, &s)
@@ -133,7 +140,12 @@ func failedSlot(s *record.Slot) error {
 	if s.Summary.Failed == 0 {
 		return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more", s.Job, slotArgument(s))
 	}
-	return withHint(&slotFailed{text, class}, "`bursar job logs %s %s --failed` shows what the failed tasks have written", s.Job, slotArgument(s))
+	return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more; %s", s.Job, slotArgument(s), adviseFailed(s))
+}
+
+// adviseFailed says how to execute the tasks of a slot again that have failed.
+func adviseFailed(s *record.Slot) string {
+	return fmt.Sprintf("`bursar job run %s --slot %s --failed` executes what is not done", s.Job, s.Due.UTC().Format(time.RFC3339))
 }
 
 // taskWatch shows the progress of a slot: a bar of its tasks on a terminal, or what they write.

@@ -245,7 +245,7 @@ func printWhy(w io.Writer, e *app.JobExplanation, zone *time.Location) {
 		line("failed", describeFailure(e.Failed[i].Key, e.Failed[i].Error))
 	}
 	if s.State == slot.Failed && counts.Failed > 0 {
-		fmt.Fprintf(w, "`bursar job logs %s %s --failed` shows what they have written.\n", s.Job, strings.TrimPrefix(s.String(), s.Job+"/"))
+		fmt.Fprintf(w, "`bursar job logs %s %s --failed` shows what they have written, if anything; %s.\n", s.Job, slotArgument(s), adviseFailed(s))
 	}
 }
 

@@ -19,9 +19,12 @@ import (
 	questions "bursar/internal/warehouse/ask"
 )
 
-// partitions returns the source of the partitions of a job's slot.
+// partitions returns the source of the partitions of a job's slot; nil if its declaration lists them.
 func (a *App) partitions(j *project.Job, due time.Time) chunk.Source {
-	if j.Partition.Command != nil {
+	switch {
+	case j.Partition.SQL == "" && j.Partition.Command == nil:
+		return nil
+	case j.Partition.Command != nil:
 		return func(ctx context.Context, _ func([]string) error, add func(chunk.Partition) error) error {
 			return a.partitionsOfCommand(ctx, j, add)
 		}

@@ -71,10 +71,14 @@ func (a *App) BackfillJob(ctx context.Context, j *project.Job, in record.Interva
 // progressPoll is the least time between two looks at the progress of a slot.
 const progressPoll = time.Second
 
-// RunJob records that a person asks for a slot, and executes it until it has ended. A zero due time is now. watch may be nil; otherwise it is
-// called from time to time with how many of the slot's tasks have ended.
-func (a *App) RunJob(ctx context.Context, j *project.Job, due time.Time, watch func(s record.Slot, done, total int)) (record.Slot, error) {
-	ref, err := a.slots().RunNow(ctx, a.Project.Jobs, j, due, person())
+// RunJob records that a person asks for a slot, or for what has failed of it, and executes it until it has ended. A zero due time is now. watch
+// may be nil; otherwise it is called from time to time with how many of the slot's tasks have ended.
+func (a *App) RunJob(ctx context.Context, j *project.Job, due time.Time, onlyFailed bool, watch func(s record.Slot, done, total int)) (record.Slot, error) {
+	ask := a.slots().RunNow
+	if onlyFailed {
+		ask = a.slots().RunFailed
+	}
+	ref, err := ask(ctx, a.Project.Jobs, j, due, person())
 	if err != nil {
 		return record.Slot{}, err
 	}

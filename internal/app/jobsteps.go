@@ -61,7 +61,11 @@ func (s jobSteps) Divide(ctx context.Context, ref record.Ref) (flow.Division, er
 	if _, err := s.executor(j); err != nil {
 		return flow.Division{}, err
 	}
-	d, err := s.work().Divide(ctx, j, ref, s.partitions(j, ref.Due))
+	source := s.partitions(j, ref.Due)
+	if now.FailedOf != nil {
+		source = s.work().Failed(record.Ref{Job: ref.Job, Due: ref.Due, Run: *now.FailedOf})
+	}
+	d, err := s.work().Divide(ctx, j, ref, source)
 	if err != nil {
 		return flow.Division{}, errors.Join(diskErr(), err)
 	}

@@ -37,13 +37,13 @@ type Partition struct {
 	Values []*string // in the order of the columns; nil is null
 }
 
-// Source reports the columns of a slot's partitions, once and first, and then each of them.
+// Source reports the columns of a slot's partitions, if they have any, once and first, and then each of them.
 type Source func(ctx context.Context, columns func([]string) error, add func(Partition) error) error
 
 // Divided is how the work of a slot is divided.
 type Divided struct{ Tasks, Chunks int }
 
-// Divide fixes the partitions of a slot and writes its chunks. A slot that is divided stays so. Of several attempts the one that began last
+// Divide fixes the partitions of a slot and writes its chunks. Without a source they are those that the declaration lists. A slot that is divided stays so. Of several attempts the one that began last
 // wins; an earlier one returns its division if it is complete, and else ErrSuperseded.
 func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, source Source) (Divided, error) {
 	d := &division{Attempt: rand.Text()}
@@ -98,31 +98,61 @@ type partitioning struct {
 
 func (p *partitioning) read(ctx context.Context, source Source) error {
 	p.group = -1
-	if list, fixed := declared(p.job); fixed {
-		for _, key := range list {
-			if err := p.add(Partition{Key: key}); err != nil {
-				return err
-			}
-		}
-		return nil
+	if source != nil {
+		return source(ctx, p.setColumns, p.add)
 	}
-	return source(ctx, p.setColumns, p.add)
+	for _, key := range declared(p.job) {
+		if err := p.add(Partition{Key: key}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // declared returns the partitions that the declaration itself lists.
-func declared(j *project.Job) (list []string, fixed bool) {
+func declared(j *project.Job) (list []string) {
 	switch p := j.Partition; {
-	case p.SQL != "" || p.Command != nil:
-		return nil, false
 	case p.Count > 0:
 		for i := range p.Count {
 			list = append(list, strconv.Itoa(i+1))
 		}
-		return list, true
+		return list
 	case p.List != nil:
-		return p.List, true
+		return p.List
 	}
-	return []string{""}, true
+	return []string{""}
+}
+
+// Failed is the source of those partitions of an earlier run whose tasks are neither done nor excluded.
+func (w *Work) Failed(ref record.Ref) Source {
+	return func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
+		d, err := catalog.Read(ctx, w.Catalog, func(tx catalog.Tx) (*division, error) { return getDivision(tx, ref) })
+		switch {
+		case err != nil:
+			return err
+		case d == nil || !d.Complete:
+			return badPartition("the tasks of %s are not known any more: run the whole slot", ref)
+		case d.Columns != nil:
+			if err := columns(d.Columns); err != nil {
+				return err
+			}
+		}
+		return w.eachChunk(ctx, ref, func(_ int, tasks *partitions, o *outcomes) error {
+			for i, key := range tasks.Keys {
+				if s := o.state(i); s == Done || s == Excluded || s == moved {
+					continue
+				}
+				one := Partition{Key: key}
+				if tasks.Values != nil {
+					one.Values = tasks.Values[i]
+				}
+				if err := add(one); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
 }
 
 func (p *partitioning) setColumns(columns []string) error {

@@ -86,6 +86,33 @@ func (d *decision) ask(ref *Ref, by string) error {
 	return put(d.tx, &Slot{Ref: *ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by})
 }
 
+// RunFailed records that a person asks for what is not done of a due time whose newest run has ended: its next run has only the tasks of that
+// run that are neither done nor excluded. If that run could not be divided into tasks, the next one has all.
+func (s *Slots) RunFailed(ctx context.Context, jobs []*project.Job, j *project.Job, due time.Time, by string) (ref Ref, err error) {
+	ref = Ref{Job: j.Name, Due: due.UTC().Truncate(time.Second)}
+	_, err = s.update(ctx, jobs, func(d *decision) error {
+		before, err := newestRun(d.tx, ref)
+		if err != nil {
+			return err
+		}
+		switch {
+		case before == nil:
+			return notFound(ref)
+		case before.State.IsOpen():
+			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: it is %s: wait until it has ended", before.Ref, before.State))
+		case before.Summary.Tasks > 0 && before.Summary.Failed+before.Summary.Cancelled == 0:
+			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: all its tasks are done or excluded", before.Ref))
+		}
+		ref.Run = before.Run + 1
+		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by}
+		if before.Summary.Tasks > 0 {
+			next.FailedOf = &before.Run
+		}
+		return put(d.tx, next)
+	})
+	return ref, err
+}
+
 // Begin lets one slot begin that a person has asked for, if it may, where nothing decides about the others.
 func (s *Slots) Begin(ctx context.Context, jobs []*project.Job, j *project.Job, ref Ref) (out Slot, err error) {
 	_, err = s.update(ctx, jobs, func(d *decision) error {

@@ -59,6 +59,8 @@ type Slot struct {
 	Reason string     `json:"reason,omitempty"` // of skipped, blocked and cancelled ones
 	By     string     `json:"by,omitempty"`     // who has asked for it
 
+	FailedOf *int `json:"failed_of,omitempty"` // a run of the same due time: only tasks that it has not done are executed; nil: all
+
 	Began       *time.Time `json:"began,omitempty"`
 	Ended       *time.Time `json:"ended,omitempty"`
 	Overdue     *time.Time `json:"overdue,omitempty"` // when it was noticed that it has not ended by its deadline

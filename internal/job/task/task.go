@@ -198,7 +198,7 @@ func (e *Executor) canFindOut() bool { return e.job.Task.Email != nil && e.deps.
 func (e *Executor) findOut(ctx context.Context, a *attempt) (o Outcome, ended bool) {
 	if !e.canFindOut() {
 		return a.unknown(ctx, "execute the task again", badf("how an earlier attempt ended is not known, and the job has `once: true`: "+
-			"find out what that attempt has done; if nothing, run `bursar job run %s`", e.job.Name)), true
+			"find out what that attempt has done; if nothing, `bursar job run %s --slot %s --failed` executes what is not done", e.job.Name, a.Due.UTC().Format(time.RFC3339))), true
 	}
 	sent, err := e.deps.Sent(ctx, a.ID)
 	if err != nil {

@@ -110,7 +110,7 @@ func TestUncertain(t *testing.T) {
 		{"email, no mailbox", true, true, true, nil, Failed, failure.Data, unknown, false, true},
 		{"email, not once, was sent", true, false, true, answers(true, nil), Done, failure.Bug, "", false, false},
 		{"email, not once, no mailbox", true, false, true, nil, Done, failure.Bug, "", true, false},
-		{"sql, once", false, true, true, answers(true, nil), Failed, failure.Data, "run `bursar job run reminders`", false, true},
+		{"sql, once", false, true, true, answers(true, nil), Failed, failure.Data, "`bursar job run reminders --slot 2026-11-24T23:30:00Z --failed` executes what is not done", false, true},
 		{"sql, once, certain", false, true, false, nil, Done, failure.Bug, "", true, false},
 		{"sql, not once", false, false, true, nil, Done, failure.Bug, "", true, false},
 	} {
