@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -85,20 +86,28 @@ func (c *cli) logs(ctx context.Context, a *app.App, j *project.Job, s *record.Sl
 		list = append(list, loggedOutput{o, text})
 		return nil
 	})
-	if err != nil {
+	if err != nil && !errors.As(err, new(*chunk.LostOutputError)) {
 		return err
 	}
-	return c.result(map[string]any{"slot": s, "outputs": list, "truncated": truncated}, func(w io.Writer) {
+	return errors.Join(c.result(map[string]any{"slot": s, "outputs": list, "truncated": truncated}, func(w io.Writer) {
 		for i := range list {
 			printOutput(w, &list[i].Output, list[i].Text)
 		}
 		switch {
-		case len(list) == 0:
+		case len(list) == 0 && err == nil:
 			fmt.Fprintf(w, "No such output of %s %s.\n", j.Name, formatSlot(s, zoneOf(j)))
 		case truncated:
 			fmt.Fprintf(w, "There is more than the output of %s: name a task, or use --limit.\n", plural(len(list), "attempt", "attempts"))
 		}
-	})
+	}), lostOutput(err))
+}
+
+// lostOutput adds what to do about output that is lost.
+func lostOutput(err error) error {
+	if errors.As(err, new(*chunk.LostOutputError)) {
+		return withHint(err, "`bursar repair --from BACKUP` restores it from a copy of the project")
+	}
+	return err
 }
 
 // findTask returns the partition key of the task that the argument names; nil without an argument.
@@ -199,10 +208,11 @@ func (c *cli) followLogs(ctx context.Context, a *app.App, s *record.Slot, key *s
 	for {
 		began := time.Now()
 		now, err := a.JobSlot(ctx, s.Ref)
-		if err == nil {
-			err = a.JobOutput(ctx, s.Ref, key, f.print)
+		if err != nil {
+			return err
 		}
-		if err != nil || !now.State.IsOpen() {
+		err = lostOutput(a.JobOutput(ctx, s.Ref, key, f.print))
+		if !now.State.IsOpen() || err != nil && !errors.As(err, new(*chunk.LostOutputError)) {
 			return err
 		}
 		wait := time.NewTimer(max(followPoll, 4*time.Since(began))) // of many tasks the output takes a while to read

@@ -129,6 +129,25 @@ func (d Description) Check(ctx context.Context, store Store) error {
 	return ctx.Err()
 }
 
+// Read returns the bytes of an object that is small enough for the memory. Its errors are those of Check.
+func (d Description) Read(ctx context.Context, store Store) (content []byte, err error) {
+	in, err := store.OpenSized(ctx, d.Name, d.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	content = make([]byte, d.Bytes)
+	if _, err := io.ReadFull(io.NewSectionReader(in, 0, d.Bytes), content); err != nil {
+		return nil, fmt.Errorf("read object %s: %w", d.Name, err)
+	}
+	hash := xxh3.New()
+	_, _ = hash.Write(content) // a hash never fails
+	if got := sum(hash); got != d.Digest {
+		return nil, fmt.Errorf("read object %s: %w: digest %s, not %s", d.Name, ErrDamaged, got, d.Digest)
+	}
+	return content, ctx.Err()
+}
+
 // checkBuffer is how much of an object is read at a time, in bytes.
 const checkBuffer = 256 << 10
 

@@ -5,8 +5,10 @@
 package chunk
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -68,6 +70,11 @@ func outcomesKey(ref record.Ref, chunk int) string {
 // objectFolder is where the output of a slot's tasks is.
 func objectFolder(ref record.Ref) string {
 	return fmt.Sprintf("%s%s/%s/%d/", ObjectPrefix, ref.Job, ref.Due.UTC().Format("20060102t150405z"), ref.Run)
+}
+
+// outputName returns a new name for an object with output of a chunk's tasks.
+func outputName(ref record.Ref, chunk int) string {
+	return fmt.Sprintf("%s%06d-%s.jsonl", objectFolder(ref), chunk, strings.ToLower(rand.Text()[:8]))
 }
 
 // ObjectPrefix is where all objects of jobs are.

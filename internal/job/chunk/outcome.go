@@ -5,6 +5,8 @@ package chunk
 import (
 	"strings"
 	"time"
+
+	"bursar/internal/object"
 )
 
 // State is the state of a task.
@@ -41,7 +43,8 @@ type outcomes struct {
 	Took    []int64         `json:"took,omitempty"`    // milliseconds of the last attempt of each task; nil: all took less than one
 	Details map[int]*Detail `json:"details,omitempty"` // of tasks that need more words
 	Worker  string          `json:"worker,omitempty"`
-	Outputs []string        `json:"outputs,omitempty"`
+
+	Outputs []object.Description `json:"outputs,omitempty"` // of the objects with what attempts have written
 }
 
 // Detail is what is known of a task beyond its state.

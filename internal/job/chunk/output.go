@@ -5,12 +5,9 @@ package chunk
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"sync"
 
 	"bursar/internal/catalog"
@@ -50,11 +47,11 @@ func (x *execution) write(ctx context.Context) error {
 func (x *execution) writeAlso(ctx context.Context, also func(catalog.Tx) error) error {
 	before := x.chunk.outcomes.Outputs
 	if len(x.outputs) > 0 {
-		name, err := x.chunk.writeOutputs(ctx, x.outputs)
+		written, err := x.chunk.writeOutputs(ctx, x.outputs)
 		if err != nil {
 			return err
 		}
-		x.chunk.outcomes.Outputs = append(before[:len(before):len(before)], name)
+		x.chunk.outcomes.Outputs = append(before[:len(before):len(before)], written)
 	}
 	err := x.chunk.write(ctx, func(tx catalog.Tx) error {
 		if x.live.written {
@@ -76,19 +73,20 @@ func (x *execution) writeAlso(ctx context.Context, also func(catalog.Tx) error) 
 }
 
 // writeOutputs writes an object with the output of some attempts.
-func (c *loaded) writeOutputs(ctx context.Context, list []output) (name string, err error) {
-	name = fmt.Sprintf("%s%06d-%s.jsonl", objectFolder(c.ref), c.number, strings.ToLower(rand.Text()[:8]))
-	w, err := c.work.Objects.Create(ctx, name)
+func (c *loaded) writeOutputs(ctx context.Context, list []output) (object.Description, error) {
+	w, err := object.CreateDescribed(ctx, c.work.Objects, outputName(c.ref, c.number))
 	if err != nil {
-		return "", err
+		return object.Description{}, err
 	}
+	w.Rows = int64(len(list))
 	encoder := json.NewEncoder(w)
 	for _, o := range list {
 		if err := encoder.Encode(o); err != nil {
-			return "", errors.Join(err, w.Abort())
+			return object.Description{}, errors.Join(err, w.Abort())
 		}
 	}
-	return name, w.Commit()
+	err = w.Commit()
+	return w.Description, err
 }
 
 // maxLive is the most bytes of a task's latest output that are shown while it is executed.
@@ -168,18 +166,17 @@ func (x *execution) writeLive(ctx context.Context) error {
 	})
 }
 
-// readOutputs calls fn for each output in an object.
-func readOutputs(ctx context.Context, store object.Store, name string, fn func(output) error) (err error) {
-	r, err := store.Open(ctx, name)
+// readOutputs calls fn for each output in an object, which is read whole: a damaged one is refused before anything of it is shown.
+func readOutputs(ctx context.Context, store object.Store, d object.Description, fn func(output) error) error {
+	content, err := d.Read(ctx, store)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	decoder := json.NewDecoder(io.NewSectionReader(r, 0, r.Size()))
+	decoder := json.NewDecoder(bytes.NewReader(content))
 	for decoder.More() {
 		var o output
 		if err := decoder.Decode(&o); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("read %s: %w", d.Name, err)
 		}
 		if err := fn(o); err != nil {
 			return err

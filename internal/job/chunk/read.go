@@ -3,16 +3,16 @@
 package chunk
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/job/record"
+	"bursar/internal/object"
 )
 
 // Task is a task with its outcome so far.
@@ -195,21 +195,20 @@ type Output struct {
 	Live    bool   `json:"live,omitempty"`  // it has not ended; Text is the latest
 }
 
-// EachOutput calls fn for the output of each attempt of a slot's tasks, and of those that are executed at the moment. An empty key means all.
+// EachOutput calls fn for the output of each attempt of a slot's tasks, and of those that are executed at the moment. A nil key means all. What
+// is damaged or missing is left out, and reported by a *LostOutputError in the end.
 func (w *Work) EachOutput(ctx context.Context, ref record.Ref, key *string, fn func(Output) error) error {
-	return failure.UnlessStopped(w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
-		wanted := func(i int) bool { return i < len(tasks.Keys) && (key == nil || tasks.Keys[i] == *key) }
-		for _, name := range o.Outputs {
-			err := readOutputs(ctx, w.Objects, name, func(out output) error {
+	lost := &LostOutputError{Slot: ref}
+	err := failure.UnlessStopped(w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
+		wanted := func(i int) bool { return i >= 0 && i < len(tasks.Keys) && (key == nil || tasks.Keys[i] == *key) }
+		for _, d := range o.Outputs {
+			err := readOutputs(ctx, w.Objects, d, func(out output) error {
 				if !wanted(out.Task) {
 					return nil
 				}
 				return fn(Output{Key: tasks.Keys[out.Task], Attempt: out.Attempt, Text: out.Text, Cut: out.Cut})
 			})
-			if errors.Is(err, fs.ErrNotExist) {
-				err = fmt.Errorf("read the output of tasks: %w: it was deleted by hand", err)
-			}
-			if err != nil {
+			if err := lost.unless(err); err != nil {
 				return err
 			}
 		}
@@ -219,6 +218,34 @@ func (w *Work) EachOutput(ctx context.Context, ref record.Ref, key *string, fn f
 		}
 		return fn(Output{Key: tasks.Keys[live.Task], Attempt: o.attempts(live.Task) + 1, Text: live.Text, Bytes: live.Bytes, Live: true})
 	}))
+	if err == nil && lost.Objects > 0 {
+		return lost
+	}
+	return err
+}
+
+// LostOutputError is the error of output that cannot be read, because its objects are damaged or were deleted.
+type LostOutputError struct {
+	Slot    record.Ref
+	Objects int
+	First   error
+}
+
+func (e *LostOutputError) Error() string {
+	return fmt.Sprintf("read the output of %s: %d of its objects are lost, such as: %v", e.Slot, e.Objects, e.First)
+}
+
+// Class is Data: they are as damaged when they are read again.
+func (e *LostOutputError) Class() failure.Class { return failure.Data }
+
+// unless counts the damage of an object, and returns other errors.
+func (e *LostOutputError) unless(err error) error {
+	if !object.IsDamage(err) {
+		return err
+	}
+	e.Objects++
+	e.First = cmp.Or(e.First, err)
+	return nil
 }
 
 func (w *Work) readLive(ctx context.Context, ref record.Ref, number int) (live *LiveOutput, err error) {
