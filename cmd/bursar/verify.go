@@ -27,8 +27,8 @@ func (c *cli) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify [PIPELINE]",
 		Short: "Prove that stored data are intact and that artifacts match their events",
-		Long: `Without a name, checks every object, index and spool that the catalog knows, and every object that it does not know; each
-failed check names the command that repairs it. With the name of a pipeline, checks only that pipeline.
+		Long: `Without a name, checks every object, index and spool that the catalog knows, the slots of jobs and the output of their tasks, and
+every object that the catalog does not know; each failed check names the command that repairs it. With the name of a pipeline, checks only that pipeline.
 
 For a pipeline it checks the control totals of every step, the digests of all stored files, every index entry against the
 record it points to, and a sample of artifacts, which it recomputes from their events by independent code. If SQL files make
@@ -154,7 +154,10 @@ A batch or a retraction that is missing, and that no copy contains, blocks its s
 batch do not count then, and its files may be ingested again. What the retraction left out counts; what it undid stays
 retracted. This cannot be undone. ` + "`bursar status`" + ` shows what was given up and why.
 
-Requests that may have been lost with a damaged file are reported until they are dismissed with --dismiss.
+The lists, counters and records of slots are made again from slots and tasks, as far as these say what they were.
+
+Requests that may have been lost with a damaged file, and lost output of tasks, are reported until they are dismissed with
+--dismiss.
 
 The command prints what it repaired and what is still broken; in the latter case the exit code is 1. It may be interrupted and
 repeated. Neither ` + "`bursar up`" + ` nor workers may run.`,
@@ -185,7 +188,7 @@ repeated. Neither ` + "`bursar up`" + ` nor workers may run.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.Backup, "from", "", "a folder with a copy of the project, or of parts of it")
-	cmd.Flags().BoolVar(&o.DismissLosses, "dismiss", false, "stop reporting the lost requests that were reported so far")
+	cmd.Flags().BoolVar(&o.DismissLosses, "dismiss", false, "stop reporting the lost requests and the lost output of tasks that were reported so far")
 	cmd.Flags().StringArrayVar(&giveUp, "give-up", nil, "continue without what is missing, such as \"batch 3 of payments\"; may be repeated")
 	cmd.Flags().StringVar(&reason, "reason", "", "the reason, which is kept and shown; required with --give-up")
 	cmd.Flags().BoolVar(&o.AdoptStorage, "adopt-storage", false, "use the objects in the bucket, although they are marked as those of another catalog, or of none")

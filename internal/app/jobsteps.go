@@ -110,6 +110,7 @@ func (s jobSteps) finish(ctx context.Context, ref record.Ref, how flow.Ending) (
 	if err != nil || len(rest) > 0 {
 		return rest, errors.Join(diskErr(), err)
 	}
+	_ = s.work().Sweep(ctx, ref) // else it is removed with the slot
 	if how.Err != nil {
 		summary.Error, summary.Class = how.Err.Error(), failure.Of(how.Err).String()
 	}
@@ -159,7 +160,7 @@ func (a *App) prune(ctx context.Context, before time.Time) error {
 					return err
 				}
 			}
-			if err := a.slots().Remove(ctx, old); err != nil {
+			if err := a.slots().Remove(ctx, job, old); err != nil {
 				return err
 			}
 			if len(old) < pruneAtOnce {

@@ -27,7 +27,7 @@ import (
 // RepairOptions are the options of one repair.
 type RepairOptions struct {
 	Backup        string // folder of a backup; may be empty
-	DismissLosses bool   // dismiss reported losses of requests
+	DismissLosses bool   // dismiss reported losses of requests, and of output of tasks
 	Sample        int    // artifacts that verification recomputes
 	AdoptStorage  bool   // take the objects in the bucket for those of this project, although its catalog does not know them
 	RenewIdentity bool   // make a new identity key in place of the one that this folder of a shared project lacks
@@ -88,7 +88,7 @@ func Repair(ctx context.Context, dir string, o RepairOptions, log *slog.Logger) 
 		return r.out, err
 	}
 	r.backup.objects = a.Events.Objects
-	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.repairWarehouse, r.removeUnknownObjects} {
+	for _, step := range []func(context.Context) error{r.restoreOriginals, r.repairStreams, r.repairSpools, r.repairPipelines, r.repairWarehouse, r.repairJobs, r.removeUnknownObjects} {
 		if err := step(ctx); err != nil {
 			return r.out, err
 		}

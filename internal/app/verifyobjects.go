@@ -70,20 +70,25 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 		return u, err
 	}
 	unfinished = append(unfinished, dropped...)
+	var ofJobs []string
 	for _, name := range names {
 		switch {
-		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder), strings.HasPrefix(name, chunk.ObjectPrefix):
+		case strings.HasPrefix(name, chunk.ObjectPrefix):
+			ofJobs = append(ofJobs, name)
+		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder):
 		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
 		default:
 			u.unexpected = append(u.unexpected, name)
 		}
 	}
-	return u, nil
+	unexpected, ofAttempts, err := a.work().Unknown(ctx, ofJobs)
+	u.unexpected, u.unfinished = append(u.unexpected, unexpected...), append(u.unfinished, ofAttempts...)
+	return u, err
 }
 
 // objectFolders contain all objects that a project names.
-var objectFolders = []string{"pipelines/", "spool/", "statements/", "streams/", archive.Folder}
+var objectFolders = []string{chunk.ObjectPrefix, "pipelines/", "spool/", "statements/", "streams/", archive.Folder}
 
 // listObjects lists all objects. In a bucket only those in the project's folders: what is beside them may be below the prefix of another
 // project.
@@ -120,7 +125,7 @@ func (v *projectVerification) checkUnknownObjects(ctx context.Context) error {
 	}
 	detail := "the catalog knows all of them"
 	if n := len(u.unfinished); n > 0 {
-		detail = fmt.Sprintf("%d remain from an interrupted attempt, such as %s: the next attempt removes them", n, u.unfinished[0])
+		detail = fmt.Sprintf("%d remain from an interrupted attempt, such as %s: the next attempt or the end of their slot removes them", n, u.unfinished[0])
 	}
 	if n := len(u.unexpected); n > 0 {
 		shown := u.unexpected[:min(n, 10)]

@@ -169,7 +169,8 @@ func (w *world) expect(job string, want ...string) {
 	}
 }
 
-// audit checks that each of the times at which a job was due is in exactly one slot or range, that nothing else is, and that the counters agree.
+// audit checks that each of the times at which a job was due is in exactly one slot or range, that nothing else is, and that the
+// counters and lists agree.
 func (w *world) audit(job string, dues []time.Time) {
 	w.t.Helper()
 	covered := make([]int, len(dues))
@@ -205,6 +206,9 @@ func (w *world) audit(job string, dues []time.Time) {
 	}
 	if got := w.state(job).Counters; got != counters {
 		w.t.Errorf("counters of %s are %+v; its slots give %+v", job, got, counters)
+	}
+	if faults := w.faults(); faults != "" {
+		w.t.Errorf("the records are damaged: %s", faults)
 	}
 }
 

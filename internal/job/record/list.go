@@ -203,14 +203,29 @@ func (s *Slots) Old(ctx context.Context, job string, before time.Time, most int)
 	return old, err
 }
 
-// Remove removes the records of slots that have ended. Their tasks must have been removed.
-func (s *Slots) Remove(ctx context.Context, list []Ref) error {
+// Remove removes the records of slots of a job that have ended. Their tasks must have been removed.
+func (s *Slots) Remove(ctx context.Context, job string, list []Ref) error {
 	return s.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		st, found, err := readState(tx, job)
+		if err != nil {
+			return err
+		}
 		for _, ref := range list {
+			one, err := get(tx, ref)
+			if err != nil {
+				return err
+			}
+			if one == nil { // another process has removed it
+				continue
+			}
+			st.Removed.count(one)
 			if err := tx.Delete(slotKey(ref)); err != nil {
 				return err
 			}
 		}
-		return nil
+		if !found {
+			return nil
+		}
+		return tx.Put(stateKey(job), st)
 	})
 }

@@ -66,7 +66,7 @@ func (w *world) prune(job string, before time.Time, most int) ([]Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	return old, w.Remove(w.t.Context(), old)
+	return old, w.Remove(w.t.Context(), job, old)
 }
 
 // TestPrune: slots that ended long ago are removed but for the newest, and counters stay.

@@ -124,6 +124,7 @@ type State struct {
 	Paused   *time.Time `json:"paused,omitempty"`
 	PausedBy string     `json:"paused_by,omitempty"`
 	Counters Counters   `json:"counters"`
+	Removed  Counters   `json:"removed"` // of the slots that are not kept any more
 
 	// Window and Begun are the current window of catch_up.rate, and how many slots have begun in it.
 	Window time.Time `json:"window,omitzero"`
