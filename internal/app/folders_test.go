@@ -15,6 +15,7 @@ import (
 	"bursar/internal/column"
 	"bursar/internal/event/live"
 	"bursar/internal/failure"
+	"bursar/internal/job/flow"
 	"bursar/internal/project"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/role"
@@ -232,7 +233,7 @@ func TestOtherFoldersDeclineSlots(t *testing.T) {
 	a.Project.Jobs = nil
 	steps := func() []error {
 		_, divided := (jobSteps{a}).Divide(t.Context(), ref)
-		_, executed := (jobSteps{a}).Execute(t.Context(), ref, 0, nil, nil)
+		_, executed := (jobSteps{a}).Execute(t.Context(), ref, 0, flow.Handling{})
 		return []error{divided, executed}
 	}
 	for _, err := range steps() {

@@ -49,7 +49,7 @@ func (a *App) slots() *record.Slots {
 
 // work returns the records of tasks.
 func (a *App) work() *chunk.Work {
-	return &chunk.Work{Catalog: a.catalog, Objects: a.Engine.Objects, Now: time.Now, Worker: a.workerName(), Writes: &a.jobs.writes}
+	return &chunk.Work{Catalog: a.catalog, Objects: a.Engine.Objects, Now: time.Now, Worker: a.workerName(), Writes: &a.jobs.writes, Log: a.log}
 }
 
 // workerName names this process in the records of tasks.

@@ -72,10 +72,8 @@ func (s jobSteps) Divide(ctx context.Context, ref record.Ref) (flow.Division, er
 	return flow.Division{Chunks: d.Chunks, Concurrency: j.Concurrency, Heartbeat: j.Heartbeat}, nil
 }
 
-// Execute executes the tasks of a chunk that are due.
-func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, stop <-chan struct{}, released func(context.Context, int)) (chunk.Executed, error) {
-	ctx, diskErr, endWatch := s.disk.watch(ctx)
-	defer endWatch()
+// Execute executes the tasks of a chunk that are due. After an error of the disk no more of them begin; what is executed goes on to its end.
+func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, h flow.Handling) (chunk.Executed, error) {
 	j, err := s.declaredJob(ref.Job)
 	if err != nil {
 		return chunk.Executed{}, err
@@ -84,9 +82,25 @@ func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, stop 
 	if err != nil {
 		return chunk.Executed{}, err
 	}
-	e := chunk.Execution{Job: j, Ref: ref, Chunk: number, Tasks: executor, Stop: stop, Released: released, ClaimAll: j.Task.Email != nil && s.Project.Config.Mail.Sent != ""}
-	done, err := s.work().Execute(ctx, e)
-	return done, errors.Join(diskErr(), err)
+	beginning, stop := context.WithCancel(ctx)
+	defer stop()
+	beginning, diskErr, endWatch := s.disk.watch(beginning)
+	defer endWatch()
+	go func() {
+		select {
+		case <-h.Stop:
+			stop()
+		case <-beginning.Done():
+		}
+	}()
+	done, err := s.work().Execute(ctx, chunk.Execution{
+		Job: j, Ref: ref, Chunk: number, Tasks: executor, Stop: beginning.Done(), Released: h.Released,
+		ClaimAll: j.Task.Email != nil && s.Project.Config.Mail.Sent != "", AfterLoss: h.AfterLoss,
+	})
+	if err == nil && done.Remaining > 0 {
+		err = diskErr()
+	}
+	return done, err
 }
 
 // Finish records the end of a slot, unless chunks remain. It logs an error after which the workflow of the slot fails: it is started again, and

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -25,8 +26,16 @@ type Work struct {
 	Catalog catalog.Catalog
 	Objects object.Store // has the output of tasks
 	Now     func() time.Time
-	Worker  string  // of this process, as in lists of workers
-	Writes  *Writes // of this process; nil: each chunk is written by itself
+	Worker  string       // of this process, as in lists of workers
+	Writes  *Writes      // of this process; nil: each chunk is written by itself
+	Log     *slog.Logger // nil: nothing is logged
+}
+
+func (w *Work) log() *slog.Logger {
+	if w.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return w.Log
 }
 
 // The documents of a slot, below its folder: its division, and for each chunk the partitions and the outcomes of its tasks.

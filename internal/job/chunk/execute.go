@@ -47,6 +47,8 @@ type Execution struct {
 	Released func(ctx context.Context, chunk int)
 	// ClaimAll lets the tasks of a chunk be claimed together, because whether an attempt has had its effect can be found out.
 	ClaimAll bool
+	// AfterLoss says that a worker was lost which had the chunk: it may be a task that ended it.
+	AfterLoss bool
 }
 
 // Executed says what remains of a chunk.
@@ -69,6 +71,7 @@ func (w *Work) Execute(ctx context.Context, e Execution) (Executed, error) {
 	defer cancel(nil)
 	x := newExecution(e, c)
 	x.cancel = cancel
+	x.countLost()
 	var watch sync.WaitGroup
 	ended := make(chan struct{})
 	watch.Go(func() { x.watch(ctx, ended) })
@@ -87,7 +90,8 @@ type execution struct {
 	chunk   *loaded
 	changed bool // the outcomes are not written
 	outputs []output
-	bytes   int       // of outputs
+	bytes   int // of outputs
+	failing failing
 	current int       // the task that is executed; -1: none
 	began   time.Time // of its attempt
 	live    liveOutput
@@ -144,10 +148,15 @@ func (x *execution) begin(ctx context.Context, i int) (bool, error) {
 	if !x.chunk.outcomes.isDue(i, x.chunk.work.Now()) {
 		return false, nil
 	}
+	if !x.failing.since.IsZero() {
+		if err := x.settle(ctx); err != nil {
+			return false, err
+		}
+	}
 	if permitted, err := x.permit(ctx); err != nil || !permitted {
 		return false, err
 	}
-	if err := x.claim(ctx, i); err != nil {
+	if err := errors.Join(x.claim(ctx, i), x.noteBegin(ctx, i)); err != nil {
 		return false, err
 	}
 	x.current, x.began, x.begun[i] = i, x.chunk.work.Now(), true
@@ -162,11 +171,14 @@ func (x *execution) attempt(ctx context.Context, i int) error {
 	x.current = -1
 	x.keepOutput(i, &outcome)
 	if ctx.Err() != nil && outcome.State == task.Failed { // it was interrupted: it has not failed by itself
+		if d := x.chunk.outcomes.Details[i]; d != nil && d.Begun {
+			d.Begun, x.changed = false, true
+		}
 		return nil
 	}
 	x.apply(i, &outcome)
 	if x.bytes > maxBufferedOutput {
-		return x.write(ctx)
+		return x.settle(ctx)
 	}
 	return nil
 }
@@ -224,6 +236,9 @@ func (x *execution) finish(ctx context.Context, err error) (Executed, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.unclaim()
+	if ctx.Err() == nil && !errors.Is(err, ErrSuperseded) {
+		err = errors.Join(err, x.settle(ctx))
+	}
 	if err == nil || !errors.Is(err, ErrSuperseded) {
 		writing, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 		defer cancel()

@@ -57,6 +57,7 @@ type Detail struct {
 	CPU      int64     `json:"cpu,omitempty"`    // milliseconds
 	Memory   int64     `json:"memory,omitempty"` // bytes, at most resident
 	Cut      int64     `json:"cut,omitempty"`    // bytes of output that were not kept
+	Begun    bool      `json:"begun,omitempty"`  // an attempt has begun; not all that begin are recorded
 }
 
 // newOutcomes returns the outcomes of tasks that nobody has begun.

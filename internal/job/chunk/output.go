@@ -48,10 +48,13 @@ func (x *execution) writeAlso(ctx context.Context, also func(catalog.Tx) error) 
 	before := x.chunk.outcomes.Outputs
 	if len(x.outputs) > 0 {
 		written, err := x.chunk.writeOutputs(ctx, x.outputs)
-		if err != nil {
+		switch {
+		case err == nil:
+			x.chunk.outcomes.Outputs = append(before[:len(before):len(before)], written)
+		case !x.dropOutput(ctx, err):
+			x.noteWrite(err)
 			return err
 		}
-		x.chunk.outcomes.Outputs = append(before[:len(before):len(before)], written)
 	}
 	err := x.chunk.write(ctx, func(tx catalog.Tx) error {
 		if x.live.written {
@@ -64,6 +67,7 @@ func (x *execution) writeAlso(ctx context.Context, also func(catalog.Tx) error) 
 		}
 		return also(tx)
 	})
+	x.noteWrite(err)
 	if err != nil {
 		x.chunk.outcomes.Outputs = before // the object is removed with the slot
 		return err

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"bursar/internal/catalog"
@@ -174,12 +173,16 @@ func (w *Work) cancelChunk(ctx context.Context, ref record.Ref, number int) erro
 		if open, _ := o.remaining(); open == 0 {
 			return nil
 		}
-		o.States = strings.Map(func(r rune) rune {
-			if State(r).isOpen() {
-				return rune(Cancelled)
+		for i := range o.States {
+			switch o.state(i) {
+			case Waiting:
+				o.setState(i, Cancelled)
+			case Claimed:
+				o.setState(i, Failed)
+				d := o.detail(i)
+				d.Error, d.Class = "its slot has ended while it was executed: how it ended is not known", failure.Transient.String()
 			}
-			return r
-		}, o.States)
+		}
 		o.Version, o.Writer = o.Version+1, "cancelled"
 		return tx.Put(outcomesKey(ref, number), o)
 	})

@@ -24,7 +24,7 @@ const (
 // execute executes chunks as long as they are quick, and returns what remains of them.
 func (a *activities) execute(ctx context.Context, in ExecuteInput) (out ExecuteResult, err error) {
 	err = a.withSlot(ctx, in.Project, fmt.Sprint(executeActivity, in.Chunks), in.Slot, func(ctx context.Context, ref record.Ref) error {
-		h := &handed{activities: a, ref: ref, chunks: in.Chunks, stop: activity.GetWorkerStopChannel(ctx)}
+		h := &handed{activities: a, ref: ref, chunks: in.Chunks, stop: activity.GetWorkerStopChannel(ctx), afterLoss: activity.GetInfo(ctx).Attempt > 1}
 		err := h.execute(ctx)
 		out.Rest = h.rest
 		return err
@@ -38,6 +38,8 @@ type handed struct {
 	ref  record.Ref
 	stop <-chan struct{}
 	rest []chunk.Unended
+
+	afterLoss bool // an earlier attempt of the activity was lost, or has failed
 
 	mu     sync.Mutex
 	chunks []int // that have not begun
@@ -75,7 +77,7 @@ func (h *handed) executeChunk(ctx context.Context, number int) error {
 	long, cancel := context.WithTimeout(ctx, longChunk)
 	defer cancel()
 	defer context.AfterFunc(long, func() { h.release(ctx) })() // which is called off if the chunk ends before
-	done, err := h.steps.Execute(ctx, h.ref, number, h.stop, h.report)
+	done, err := h.steps.Execute(ctx, h.ref, number, Handling{Stop: h.stop, Released: h.report, AfterLoss: h.afterLoss})
 	if err == nil && done.Remaining > 0 {
 		h.rest = append(h.rest, chunk.Unended{Chunk: number, Again: done.Again})
 	}

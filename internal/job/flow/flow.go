@@ -61,6 +61,13 @@ type Ending struct {
 	Err       error // why it cannot go on; nil: its tasks say how it ended
 }
 
+// Handling says how a worker executes the tasks of a chunk; see chunk.Execution.
+type Handling struct {
+	Stop      <-chan struct{}
+	Released  func(ctx context.Context, chunk int)
+	AfterLoss bool
+}
+
 // Steps are the plain functions of slots. Each is idempotent (rule 5). The class of an error decides whether it is called again.
 type Steps interface {
 	// Decide records what becomes of the slots that are due, and says which are executed.
@@ -68,7 +75,7 @@ type Steps interface {
 	// Divide fixes the tasks of a slot.
 	Divide(ctx context.Context, ref record.Ref) (Division, error)
 	// Execute executes the tasks of a chunk that are due. After stop it begins no more tasks. It calls released for each chunk that it adds.
-	Execute(ctx context.Context, ref record.Ref, number int, stop <-chan struct{}, released func(ctx context.Context, chunk int)) (chunk.Executed, error)
+	Execute(ctx context.Context, ref record.Ref, number int, h Handling) (chunk.Executed, error)
 	// Release gives the tasks of a chunk that have not begun to new chunks, which it returns.
 	Release(ctx context.Context, ref record.Ref, number int) (added []int, err error)
 	// Finish records the end of a slot, unless chunks remain, which it returns.

@@ -80,7 +80,7 @@ func (s *scripted) Divide(context.Context, record.Ref) (Division, error) {
 	return s.division, s.call("divide")
 }
 
-func (s *scripted) Execute(ctx context.Context, _ record.Ref, number int, _ <-chan struct{}, released func(context.Context, int)) (chunk.Executed, error) {
+func (s *scripted) Execute(ctx context.Context, _ record.Ref, number int, h Handling) (chunk.Executed, error) {
 	if err := s.call(fmt.Sprint("chunk ", number)); err != nil {
 		return chunk.Executed{}, err
 	}
@@ -90,7 +90,7 @@ func (s *scripted) Execute(ctx context.Context, _ record.Ref, number int, _ <-ch
 	during := s.during
 	s.mu.Unlock()
 	if during != nil {
-		during(ctx, number, released)
+		during(ctx, number, h.Released)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

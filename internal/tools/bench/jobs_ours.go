@@ -92,8 +92,8 @@ func (s *jobsSteps) Divide(ctx context.Context, ref record.Ref) (flow.Division, 
 }
 
 // Execute implements flow.Steps.
-func (s *jobsSteps) Execute(ctx context.Context, ref record.Ref, number int, stop <-chan struct{}, released func(context.Context, int)) (chunk.Executed, error) {
-	return s.work.Execute(ctx, chunk.Execution{Job: s.jobs[0], Ref: ref, Chunk: number, Tasks: executorFunc(s.execute), Stop: stop, Released: released})
+func (s *jobsSteps) Execute(ctx context.Context, ref record.Ref, number int, h flow.Handling) (chunk.Executed, error) {
+	return s.work.Execute(ctx, chunk.Execution{Job: s.jobs[0], Ref: ref, Chunk: number, Tasks: executorFunc(s.execute), Stop: h.Stop, Released: h.Released})
 }
 
 // Release implements flow.Steps.
