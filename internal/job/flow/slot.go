@@ -72,8 +72,7 @@ type FinishResult struct {
 func Slot(ctx workflow.Context, in SlotInput) error {
 	s := &slotRun{in: in, next: in.Next, later: in.Later, losses: in.Losses}
 	if in.Division == nil {
-		var d Division
-		err := workflow.ExecuteActivity(decisionContext(ctx), divideActivity, DivideInput{in.Slot, in.Project}).Get(ctx, &d)
+		d, err := s.divide(ctx)
 		if err != nil || d.Ended {
 			return s.stop(ctx, err)
 		}
@@ -81,6 +80,20 @@ func Slot(ctx workflow.Context, in SlotInput) error {
 	}
 	s.chunks = s.in.Division.Chunks
 	return s.run(ctx)
+}
+
+// divide divides the slot. Processes whose project folder lacks the job decline: another one may have it, as while the folder is changed on
+// one machine after the other.
+func (s *slotRun) divide(ctx workflow.Context) (d Division, err error) {
+	for tries := 1; ; tries++ {
+		err = workflow.ExecuteActivity(decisionContext(ctx), divideActivity, DivideInput{s.in.Slot, s.in.Project}).Get(ctx, &d)
+		if !temporal.WasDeclined(err) || tries == mostLosses {
+			return d, err
+		}
+		if err := workflow.Sleep(ctx, lossBackoff.After(tries)); err != nil {
+			return d, err
+		}
+	}
 }
 
 // stop ends a slot that has no tasks to execute.
@@ -248,7 +261,7 @@ func (s *slotRun) executed(ctx workflow.Context, numbers []int, result *ExecuteR
 		return
 	case ctx.Err() != nil:
 		return
-	case !temporal.MayPass(err):
+	case !temporal.MayPass(err) && !temporal.WasDeclined(err):
 		s.failed = err
 		return
 	}

@@ -91,6 +91,28 @@ func TestRetriesLetOthersBegin(t *testing.T) {
 	}
 }
 
+// notHere is the error of a process whose folder lacks the job.
+type notHere struct{ error }
+
+func (notHere) Class() failure.Class { return failure.Transient }
+func (notHere) DeclinedByProcess()   {}
+
+// TestDeclined: while some processes lack the job, a slot waits for one that has it.
+func TestDeclined(t *testing.T) {
+	t.Parallel()
+	s := newScripted(2, 1)
+	declined := slices.Repeat([]error{notHere{errors.New("job calls is not in its project folder")}}, 12)
+	s.fail["divide"], s.fail["chunk 0"] = declined, slices.Clone(declined)
+	if took, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err != nil || s.count("chunk 0") != 13 || s.count("divide") != 13 || took > 5*time.Minute {
+		t.Errorf("%v, %+v after %s, %q", err, s.ending, took, s.calls)
+	}
+	s = newScripted(1, 1)
+	s.fail["divide"] = slices.Repeat(declined, 100)
+	if took, _, err := execute(t, s); err != nil || s.ending == nil || s.ending.Err == nil || !strings.Contains(s.ending.Err.Error(), "is not in its project folder") || took > time.Hour {
+		t.Errorf("%v, %+v after %s", err, s.ending, took)
+	}
+}
+
 // TestWorkersThatFail: chunks are executed again after a while, but not for ever.
 func TestWorkersThatFail(t *testing.T) {
 	t.Parallel()
