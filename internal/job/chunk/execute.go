@@ -189,7 +189,7 @@ func (x *execution) attemptOf(i int) task.Attempt {
 	o, key := &x.chunk.outcomes, x.chunk.tasks.Keys[i]
 	return task.Attempt{
 		ID: taskID(x.Ref, key), Job: x.Ref.Job, Key: key, Due: x.Ref.Due, Zone: x.Job.Zone, Run: x.Ref.Run, Number: o.attempts(i) + 1,
-		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.mayHaveEffect(i), Execution: x.Ref.String(), Live: x.live.start(i),
+		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.mayHaveEffect(i), Execution: x.Ref.String(), Live: x.live.start(i, x.began, x.chunk.work.Worker),
 	}
 }
 
@@ -291,6 +291,9 @@ func (x *execution) look(ctx context.Context) (added []int, err error) {
 		if err := x.write(ctx); err != nil {
 			return nil, err // it is written again with the next outcome
 		}
+	}
+	if x.current >= 0 && x.chunk.work.Now().Sub(x.began) >= watchInterval {
+		x.live.show()
 	}
 	if err := x.writeLive(ctx); err != nil {
 		return nil, err

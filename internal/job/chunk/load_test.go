@@ -79,7 +79,7 @@ func TestWriteWhoseAnswerIsLost(t *testing.T) {
 		if begins, err := x.begin(t.Context(), 1); err != nil || !begins {
 			t.Fatal(begins, err)
 		}
-		x.live.start(1)([]byte("working"))
+		x.live.start(1, due, "w1")([]byte("working"))
 		if err := x.writeLive(t.Context()); err != nil {
 			t.Errorf("%d: live output: %v", first, err)
 		}
@@ -143,7 +143,7 @@ func TestLiveOutputOfDeadWorker(t *testing.T) {
 	s := newSlot(t, func(j *project.Job) { j.Partition.Count = 1 })
 	s.divide(nil)
 	dead, _ := s.begin(0, func(*Execution) {})
-	dead.live.start(0)([]byte("half of it"))
+	dead.live.start(0, due, "w1")([]byte("half of it"))
 	if err := dead.writeLive(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -157,5 +157,30 @@ func TestLiveOutputOfDeadWorker(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// TestTaskThatIsExecuted is shown as begun after a second, with its worker, whether or not it has written anything.
+func TestTaskThatIsExecuted(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.Count = 8 })
+	s.divide(nil)
+	x, _ := s.begin(0, func(*Execution) {})
+	x.attemptOf(0)
+	for passed, want := range []State{Waiting, Claimed} {
+		if _, err := x.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if one := s.tasks()[0]; one.State != want || (want == Claimed) != (one.Worker == "w1" && one.Began.Equal(due)) {
+			t.Errorf("after %d s: %+v", passed, one)
+		}
+		s.clock.pass(watchInterval)
+	}
+	x.apply(0, &task.Outcome{State: task.Done})
+	if _, err := x.finish(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if one := s.tasks()[0]; one.State != Done || !one.Began.IsZero() {
+		t.Errorf("%+v", one)
 	}
 }

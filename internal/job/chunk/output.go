@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"bursar/internal/catalog"
 	"bursar/internal/job/record"
@@ -96,11 +97,13 @@ func (c *loaded) writeOutputs(ctx context.Context, list []output) (object.Descri
 // maxLive is the most bytes of a task's latest output that are shown while it is executed.
 const maxLive = 16 << 10
 
-// LiveOutput is the latest output of a task that is executed.
+// LiveOutput is what is shown of a task that is executed: its latest output.
 type LiveOutput struct {
-	Task  int    `json:"task"` // its index in the chunk
-	Text  []byte `json:"text"`
-	Bytes int64  `json:"bytes"` // that the attempt has written so far; Text ends there
+	Task   int       `json:"task"` // its index in the chunk
+	Began  time.Time `json:"began"`
+	Worker string    `json:"worker"`
+	Text   []byte    `json:"text"`
+	Bytes  int64     `json:"bytes"` // that the attempt has written so far; Text ends there
 }
 
 func liveKey(ref record.Ref, chunk int) string { return fmt.Sprintf("%slive/%06d", folder(ref), chunk) }
@@ -110,14 +113,15 @@ type liveOutput struct {
 	mu      sync.Mutex
 	now     LiveOutput
 	changed bool
+	shown   bool // this attempt was asked to be shown, with or without output
 	written bool // the catalog has some
 }
 
 // start begins the output of a task, and returns what takes it.
-func (l *liveOutput) start(i int) func([]byte) {
+func (l *liveOutput) start(i int, began time.Time, worker string) func([]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.now, l.changed = LiveOutput{Task: i}, false
+	l.now, l.changed, l.shown = LiveOutput{Task: i, Began: began.UTC(), Worker: worker}, false, false
 	return l.take
 }
 
@@ -136,6 +140,13 @@ func (l *liveOutput) end() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.now, l.changed = LiveOutput{}, false
+}
+
+// show lets an attempt be shown that has written nothing yet.
+func (l *liveOutput) show() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed, l.shown = l.changed || !l.shown, true
 }
 
 // latest returns a copy of the output, if it has changed since the last call.

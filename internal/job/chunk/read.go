@@ -26,6 +26,7 @@ type Task struct {
 	Error    string    `json:"error,omitempty"`
 	Class    string    `json:"class,omitempty"`
 	Retry    time.Time `json:"retry,omitzero"` // of a waiting one: not before
+	Began    time.Time `json:"began,omitzero"` // of one that is executed
 	Exit     *int      `json:"exit,omitempty"`
 	CPU      int64     `json:"cpu_ms,omitempty"`
 	Memory   int64     `json:"memory,omitempty"`
@@ -36,17 +37,32 @@ type Task struct {
 // EachTask calls fn for each task of a slot, in the order in which they are executed, until it fails.
 func (w *Work) EachTask(ctx context.Context, ref record.Ref, fn func(*Task) error) error {
 	return failure.UnlessStopped(w.eachChunk(ctx, ref, func(number int, tasks *partitions, o *outcomes) error {
+		live, err := w.liveOf(ctx, ref, number, o)
+		if err != nil {
+			return err
+		}
 		for i, key := range tasks.Keys {
 			if o.state(i) == moved {
 				continue
 			}
 			t := taskOf(ref, number, i, key, o)
+			if live != nil && live.Task == i && t.State.isOpen() {
+				t.State, t.Worker, t.Began = Claimed, live.Worker, live.Began
+			}
 			if err := fn(&t); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
+}
+
+// liveOf returns which task of a chunk is executed, if one has been for a second.
+func (w *Work) liveOf(ctx context.Context, ref record.Ref, number int, o *outcomes) (*LiveOutput, error) {
+	if open, _ := o.remaining(); open == 0 {
+		return nil, nil
+	}
+	return w.readLive(ctx, ref, number)
 }
 
 func taskOf(ref record.Ref, number, i int, key string, o *outcomes) Task {
@@ -216,7 +232,7 @@ func (w *Work) EachOutput(ctx context.Context, ref record.Ref, key *string, fn f
 			}
 		}
 		live, err := w.readLive(ctx, ref, number)
-		if err != nil || live == nil || !wanted(live.Task) {
+		if err != nil || live == nil || live.Bytes == 0 || !wanted(live.Task) {
 			return err
 		}
 		return fn(Output{Key: tasks.Keys[live.Task], Attempt: o.attempts(live.Task) + 1, Text: live.Text, Bytes: live.Bytes, Live: true})
