@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -126,6 +127,7 @@ func (t *upReporter) ready(u app.Up) {
 		{"peers", u.Peers},
 		{"Temporal", server},
 		{"warehouse", warehouse},
+		{"jobs", namedJobs(u.Jobs)},
 	} {
 		if row[1] != "" {
 			fmt.Fprintf(t.out, "  %-9s %s\n", row[0], printable(row[1]))
@@ -134,6 +136,16 @@ func (t *upReporter) ready(u app.Up) {
 	if u.Address != "" && !u.Loopback {
 		fmt.Fprintln(t.err, "warning: other machines can reach the API in plain HTTP: put a proxy with TLS in front of it")
 	}
+}
+
+// shownJobs is the most jobs that are named.
+const shownJobs = 5
+
+func namedJobs(names []string) string {
+	if more := len(names) - shownJobs; more > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:shownJobs], ", "), more)
+	}
+	return strings.Join(names, ", ")
 }
 
 func (t *upReporter) sealed(r intake.Result) {

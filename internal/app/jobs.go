@@ -136,6 +136,14 @@ func (a *App) startJobs(ctx context.Context) (stop func() error, err error) {
 	return stop, scheduler.Follow(ctx)
 }
 
+// jobNames returns the names of the declared jobs, sorted.
+func (a *App) jobNames() (names []string) {
+	for _, j := range a.Project.Jobs {
+		names = append(names, j.Name)
+	}
+	return names
+}
+
 // needsJobs reports whether the project has jobs, or had some.
 func (a *App) needsJobs(ctx context.Context) (bool, error) {
 	if len(a.Project.Jobs) > 0 {

@@ -62,6 +62,7 @@ type Up struct {
 	Process     int                   `json:"process"`
 	Loopback    bool                  `json:"loopback"`            // whether only this machine reaches the API
 	Warehouse   string                `json:"warehouse,omitempty"` // where clients of PostgreSQL reach the warehouse, host:port
+	Jobs        []string              `json:"jobs,omitempty"`      // whose slots this process executes
 
 	ID    string      `json:"id,omitempty"`    // of this process among those that share the project
 	Roles []role.Role `json:"roles,omitempty"` // of this process, if several share the project
@@ -97,7 +98,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	up := Up{
 		Address: l.api.Addr().String(), TokenFile: serve.TokenFile(a.state), Inbox: a.inbox(),
-		Temporal: a.temporal.Address(), Process: os.Getpid(), Loopback: serve.OnLoopback(l.api), Warehouse: l.warehouse.address(),
+		Temporal: a.temporal.Address(), Process: os.Getpid(), Jobs: a.jobNames(), Loopback: serve.OnLoopback(l.api), Warehouse: l.warehouse.address(),
 	}
 	if a.Project.Config.Temporal.Kind != project.TemporalCluster {
 		files := temporal.TLSFiles(a.state)

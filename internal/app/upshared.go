@@ -255,6 +255,9 @@ func (p *sharedProcess) describe() Up {
 	if p.has(role.Intake) && !p.options.Worker {
 		up.Inbox = p.inbox()
 	}
+	if p.has(role.Job) {
+		up.Jobs = p.jobNames()
+	}
 	return up
 }
 
