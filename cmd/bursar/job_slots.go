@@ -64,7 +64,7 @@ time is in exactly one slot. Those that were skipped in a row for the same reaso
   failed    a task has failed, or the slot was cancelled
   skipped   by a policy, or because the job was paused
   late      done, but after the job's deadline
-  blocked   the slot of the job that it comes after has failed
+  blocked   the slot of the job that it comes after has failed, is blocked, or was skipped by a pause or an overlap
 
 Times are those of the job's zone; with --json in UTC.`,
 		Example: `  bursar job slots reminders

@@ -51,14 +51,39 @@ func TestAfter(t *testing.T) {
 	}
 }
 
-// TestAfterSkipped: a slot of the other job that was skipped counts as little as one that never was.
+// TestAfterSkipped: what was skipped by a pause or an overlap has not done its work, until somebody runs it.
 func TestAfterSkipped(t *testing.T) {
 	t.Parallel()
 	w := newAfter(t)
-	w.pause(w.job("first"), true)
+	first, second := w.job("first"), w.job("second")
+	w.pause(first, true)
 	w.to("2026-03-02T08:00:00Z")
-	w.expect("first", "08:00 skipped: paused")
-	w.expect("second", "08:00 running")
+	w.to("2026-03-02T09:00:00Z")
+	w.expect("first", "08:00-09:00 2 skipped: paused")
+	w.expect("second", "08:00 blocked: first/2026-03-02T08:00:00Z is skipped: paused", "09:00 blocked: first/2026-03-02T09:00:00Z is skipped: paused")
+
+	w.resume(first, true)
+	w.end(w.runNow(first, w.Now()))
+	again, err := w.Backfill(t.Context(), w.jobs, second, Interval{From: at(t, "2026-03-02T08:00:00Z"), To: at(t, "2026-03-02T09:00:01Z")}, "ann")
+	if err != nil || len(again.Slots) != 2 {
+		t.Fatal(again, err)
+	}
+	w.end(w.decide().Start[0])
+	w.expect("second", "08:00 blocked: first/2026-03-02T08:00:00Z is skipped: paused", "08:00/1 blocked: first/2026-03-02T09:00:00Z is skipped: paused",
+		"09:00 blocked: first/2026-03-02T09:00:00Z is skipped: paused", "09:00/1 done")
+}
+
+// TestAfterOverlap: the other job's slot of the due time was skipped, as an earlier one is executed.
+func TestAfterOverlap(t *testing.T) {
+	t.Parallel()
+	w := newAfter(t)
+	w.to("2026-03-02T08:00:00Z")
+	w.to("2026-03-02T09:00:00Z")
+	w.expect("first", "08:00 running", "09:00 skipped: overlap")
+	w.expect("second", "08:00 waiting", "09:00 blocked: first/2026-03-02T09:00:00Z is skipped: overlap")
+	w.end(Ref{Job: "first", Due: at(t, "2026-03-02T08:00:00Z")})
+	w.decide()
+	w.expect("second", "08:00 running", "09:00 blocked: first/2026-03-02T09:00:00Z is skipped: overlap")
 }
 
 // TestAfterManyMissed: a job waits for another of which not everything that was due is decided yet.

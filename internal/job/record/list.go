@@ -68,13 +68,16 @@ func (s *Slots) Get(ctx context.Context, ref Ref) (Slot, error) { return s.read(
 
 // Newest returns the newest run of a due time, or the range that includes it.
 func (s *Slots) Newest(ctx context.Context, job string, due time.Time) (Slot, error) {
-	return s.read(ctx, Ref{Job: job, Due: due}, func(tx catalog.Tx, ref Ref) (*Slot, error) {
-		found, err := newestRun(tx, ref)
-		if found == nil && err == nil {
-			found, err = rangeOf(tx, ref)
-		}
-		return found, err
-	})
+	return s.read(ctx, Ref{Job: job, Due: due}, newestOf)
+}
+
+// newestOf returns the newest run of a due time, or the range that includes it; nil if there is none.
+func newestOf(tx catalog.Tx, ref Ref) (*Slot, error) {
+	found, err := newestRun(tx, ref)
+	if found == nil && err == nil {
+		found, err = rangeOf(tx, ref)
+	}
+	return found, err
 }
 
 func (s *Slots) read(ctx context.Context, ref Ref, find func(catalog.Tx, Ref) (*Slot, error)) (Slot, error) {

@@ -25,8 +25,11 @@ type Ref struct {
 }
 
 // String writes a reference as in reminders/2026-11-25T08:00:00Z, with /2 for run 2.
-func (r Ref) String() string {
-	text := r.Job + "/" + r.Due.UTC().Format(time.RFC3339)
+func (r Ref) String() string { return r.In(time.UTC) }
+
+// In writes a reference with the clock of a zone, as people see it.
+func (r Ref) In(zone *time.Location) string {
+	text := r.Job + "/" + r.Due.In(zone).Format(time.RFC3339)
 	if r.Run > 0 {
 		text += "/" + strconv.Itoa(r.Run)
 	}

@@ -148,7 +148,7 @@ func (e *explaining) jobBefore() error {
 	if err != nil {
 		return err
 	}
-	before, err := lastExecuted(e.tx, e.j.After, e.Slot.Due)
+	before, err := slotBefore(e.tx, e.j.After, e.Slot.Due)
 	switch {
 	case err != nil:
 		return err

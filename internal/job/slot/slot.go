@@ -22,7 +22,7 @@ const (
 	Failed  State = "failed"
 	Skipped State = "skipped" // by a policy, which is the reason
 	Late    State = "late"    // done, but after its deadline
-	Blocked State = "blocked" // the slot of the job that it comes after has failed
+	Blocked State = "blocked" // the slot of the job that it comes after has not done its work
 )
 
 // IsOpen reports whether a slot has not ended.
