@@ -93,7 +93,7 @@ const latestSlot = "latest"
 func findSlot(ctx context.Context, a *app.App, j *project.Job, text string, begun bool) (s record.Slot, err error) {
 	if text == latestSlot {
 		s, err = a.LatestJobSlot(ctx, j.Name, begun)
-		return s, slotHint(err, j.Name)
+		return s, slotHint(err, j, record.Ref{})
 	}
 	ref, hasRun, err := parseSlot(j, text)
 	switch {
@@ -104,15 +104,19 @@ func findSlot(ctx context.Context, a *app.App, j *project.Job, text string, begu
 	default:
 		s, err = a.NewestJobSlot(ctx, j.Name, ref.Due)
 	}
-	return s, slotHint(err, j.Name)
+	return s, slotHint(err, j, ref)
 }
 
-// slotHint adds the next step to the error of a slot that does not exist.
-func slotHint(err error, job string) error {
-	if errors.As(err, new(*record.NotFoundError)) {
-		return withHint(err, "`bursar job slots %s` lists its slots", job)
+// slotHint adds the next step to the error of a slot that does not exist, whose name it writes in the job's zone; a zero reference is the latest.
+func slotHint(err error, j *project.Job, ref record.Ref) error {
+	var missing *record.NotFoundError
+	if !errors.As(err, &missing) {
+		return err
 	}
-	return err
+	if ref.Job != "" {
+		err = &record.NotFoundError{What: "slot " + ref.In(zoneOf(j)), Why: missing.Why}
+	}
+	return withHint(err, "`bursar job slots %s` lists its slots", j.Name)
 }
 
 // parseSlot reads the name of a slot: its due time, with /RUN behind it, and perhaps with JOB/ before it, as slots are printed.

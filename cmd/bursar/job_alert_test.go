@@ -45,13 +45,13 @@ func TestDescribeAlert(t *testing.T) {
 	for want, s := range map[string]record.Slot{
 		name + "has failed: 2 of 1,000 tasks: task \"a\": exit code 70": {Ref: ref, State: slot.Failed, Summary: record.Summary{Tasks: 1000, Failed: 2, Error: "task \"a\": exit code 70"}},
 		name + "has failed: cancelled by ann":                           {Ref: ref, State: slot.Failed, Reason: "cancelled by ann"},
-		name + "is blocked: load has failed":                            {Ref: ref, State: slot.Blocked, Reason: "load has failed"},
-		name + "is late: it has not ended by its deadline":              {Ref: ref, State: slot.Waiting},
+		name + "is blocked: load has failed; when that is repaired, `bursar job run calls --slot 2026-11-25T08:00:00Z` executes it": {Ref: ref, State: slot.Blocked, Reason: "load has failed"},
+		name + "is late: it has not ended by its deadline":                                                                          {Ref: ref, State: slot.Waiting},
 		name + "is late: it ended after its deadline, 2h after it was due": {
 			Ref: ref, State: slot.Late, Reason: "it ended after its deadline, 2h after it was due",
 		},
 	} {
-		if got := describeAlert(&s); got != want {
+		if got := describeAlert(&s, time.UTC); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

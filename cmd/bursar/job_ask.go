@@ -36,7 +36,7 @@ and what is done stays done; the command does not wait for it. A slot that has e
 				case !open:
 					fmt.Fprintf(w, "%s has ended already: it is %s.\n", name, after.State)
 				case after.State == slot.Running:
-					fmt.Fprintf(w, "%s is asked to end: `bursar job why %s %s` shows how far it is.\n", name, j.Name, slotArgument(&after))
+					fmt.Fprintf(w, "%s is asked to end: `bursar job why %s %s` shows how far it is.\n", name, j.Name, slotArgument(&after, zoneOf(j)))
 				default:
 					fmt.Fprintf(w, "%s is cancelled.\n", name)
 				}

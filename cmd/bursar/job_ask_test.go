@@ -96,7 +96,7 @@ func TestJobErrors(t *testing.T) {
 		{"tasks letters 2026-03-27T08:00/-1", 2, "what follows / is the number of a run, from 0 on"},
 		{"tasks letters latest/1", 2, "is not a slot"},
 		{"tasks letters 2026-03-27T09:00", 3, "`bursar job slots letters` lists its slots"},
-		{"why letters 2026-03-27T08:00/7", 3, "slot letters/2026-03-27T07:00:00Z/7 not found"},
+		{"why letters 2026-03-27T08:00/7", 3, "slot letters/2026-03-27T08:00:00+01:00/7 not found"},
 		{"cancel letters 2026-03-26T08:00", 3, "not found"},
 		{"why calls latest", 3, "slot of job calls not found"},
 		{"why letters", 2, "needs more arguments"},

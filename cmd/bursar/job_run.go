@@ -63,7 +63,7 @@ The exit code is 1 if the slot fails. Ctrl-C ends the waiting, not the slot: ` +
 func pastDue(ctx context.Context, a *app.App, j *project.Job, text string) (time.Time, error) {
 	if text == latestSlot {
 		s, err := a.LatestJobSlot(ctx, j.Name, false)
-		return s.Due, slotHint(err, j.Name)
+		return s.Due, slotHint(err, j, record.Ref{})
 	}
 	ref, hasRun, err := parseSlot(j, text)
 	switch {
@@ -85,22 +85,24 @@ func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.T
 	s, err := a.RunJob(ctx, j, due, onlyFailed, watch.look)
 	watch.end(s.Ref, err == nil)
 	if err != nil {
-		return runError(err, &s)
+		return runError(err, &s, zoneOf(j))
 	}
 	err = c.result(map[string]any{"slot": s}, func(w io.Writer) { printRan(w, &s, zoneOf(j)) })
-	return errors.Join(err, failedSlot(&s))
+	return errors.Join(err, failedSlot(&s, zoneOf(j)))
 }
 
 // runError adds what is left behind to the error of a slot that could not be executed to its end.
-func runError(err error, s *record.Slot) error {
+func runError(err error, s *record.Slot, zone *time.Location) error {
 	if s.Job == "" { // it is not recorded
 		return err
 	}
-	return &interruptedError{err, fmt.Sprintf("slot %s goes on while `bursar up` runs; `bursar job cancel %s %s` ends it", s, s.Job, slotArgument(s))}
+	return &interruptedError{err, fmt.Sprintf("slot %s goes on while `bursar up` runs; `bursar job cancel %s %s` ends it", s.In(zone), s.Job, slotArgument(s, zone))}
 }
 
 // slotArgument names a slot as an argument of commands.
-func slotArgument(s *record.Slot) string { return strings.TrimPrefix(s.String(), s.Job+"/") }
+func slotArgument(s *record.Slot, zone *time.Location) string {
+	return strings.TrimPrefix(s.In(zone), s.Job+"/")
+}
 
 func printRan(w io.Writer, s *record.Slot, zone *time.Location) {
 	text := fmt.Sprintf("%s %s is %s", s.Job, formatSlot(s, zone), describeSlotState(s))
@@ -125,11 +127,11 @@ func (e *slotFailed) Error() string { return e.text }
 func (e *slotFailed) Class() failure.Class { return e.class }
 
 // failedSlot returns the error of a slot that is neither done nor late.
-func failedSlot(s *record.Slot) error {
+func failedSlot(s *record.Slot, zone *time.Location) error {
 	if s.State == slot.Done || s.State == slot.Late {
 		return nil
 	}
-	text := fmt.Sprintf("slot %s is %s", s, s.State)
+	text := fmt.Sprintf("slot %s is %s", s.In(zone), s.State)
 	if reason := describeReason(s); reason != "" {
 		text += ": " + reason
 	}
@@ -138,14 +140,14 @@ func failedSlot(s *record.Slot) error {
 		class = named
 	}
 	if s.Summary.Failed == 0 {
-		return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more", s.Job, slotArgument(s))
+		return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more", s.Job, slotArgument(s, zone))
 	}
-	return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more; %s", s.Job, slotArgument(s), adviseFailed(s))
+	return withHint(&slotFailed{text, class}, "`bursar job why %s %s` says more; %s", s.Job, slotArgument(s, zone), adviseFailed(s, zone))
 }
 
 // adviseFailed says how to execute the tasks of a slot again that have failed.
-func adviseFailed(s *record.Slot) string {
-	return fmt.Sprintf("`bursar job run %s --slot %s --failed` executes what is not done", s.Job, s.Due.UTC().Format(time.RFC3339))
+func adviseFailed(s *record.Slot, zone *time.Location) string {
+	return fmt.Sprintf("`bursar job run %s --slot %s --failed` executes what is not done", s.Job, formatIn(&s.Due, zone))
 }
 
 // taskWatch shows the progress of a slot: a bar of its tasks on a terminal, or what they write.

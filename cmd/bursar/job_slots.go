@@ -1,10 +1,9 @@
-// bursar job slots and why: how slots have ended, and what they wait for.
+// bursar job slots: how slots have ended.
 
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -162,108 +161,6 @@ func describeReason(s *record.Slot) string {
 		return "asked for by " + s.By
 	}
 	return ""
-}
-
-func (c *cli) jobWhyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "why JOB SLOT",
-		Short: "Explain a slot: what it waits for, or why it ended so",
-		Long: `Explains a slot, which may also be due in the future: its state and the reason, what it waits for and when it may begin, how far it is,
-or which tasks have failed with which error. Where other slots have to end before, the begin is guessed from how long the last slots took.`,
-		Example: `  bursar job why reminders latest
-  bursar job why reminders 2026-11-25T08:00
-  bursar job why reminders 2026-11-25T07:00:00Z/2 --json`,
-		RunE: onJob(c.openToRead, func(ctx context.Context, a *app.App, j *project.Job, args []string) error {
-			ref, err := parseSlotOrNewest(ctx, a, j, args[0])
-			if err != nil {
-				return slotHint(err, j.Name)
-			}
-			e, err := a.JobWhy(ctx, j, ref)
-			if err != nil {
-				return slotHint(err, j.Name)
-			}
-			return c.result(e, func(w io.Writer) { printWhy(w, &e, zoneOf(j)) })
-		}),
-	}
-}
-
-// parseSlotOrNewest reads the name of a slot, which need not be recorded: without a run it is the newest one of its due time, or run 0.
-func parseSlotOrNewest(ctx context.Context, a *app.App, j *project.Job, text string) (record.Ref, error) {
-	if text == latestSlot {
-		s, err := a.LatestJobSlot(ctx, j.Name, false)
-		return s.Ref, err
-	}
-	ref, hasRun, err := parseSlot(j, text)
-	if err != nil || hasRun {
-		return ref, err
-	}
-	s, err := a.NewestJobSlot(ctx, j.Name, ref.Due)
-	if errors.As(err, new(*record.NotFoundError)) {
-		return ref, nil
-	}
-	return s.Ref, err
-}
-
-func printWhy(w io.Writer, e *app.JobExplanation, zone *time.Location) {
-	s := &e.Slot
-	fmt.Fprintf(w, "%s %s is %s", s.Job, formatSlot(s, zone), describeSlotState(s))
-	if s.Reason != "" {
-		fmt.Fprintf(w, ": %s", printable(s.Reason))
-	}
-	fmt.Fprintln(w, ".")
-	line := func(name, value string) {
-		if value != "" && value != noValue {
-			fmt.Fprintf(w, "  %-10s %s\n", name, printable(value))
-		}
-	}
-	if s.By != "" {
-		line("asked by", s.By)
-	}
-	line("began", formatIn(s.Began, zone))
-	line("ended", formatIn(s.Ended, zone))
-	line("overdue", formatIn(s.Overdue, zone))
-	if s.CancelAsked != nil && s.State == slot.Running {
-		line("cancelled", fmt.Sprintf("by %s at %s", s.CancelBy, formatIn(s.CancelAsked, zone)))
-	}
-	counts := &s.Summary
-	if e.Progress != nil {
-		counts = e.Progress
-	}
-	if counts.Tasks > 0 {
-		line("tasks", describeSummary(counts))
-	}
-	for _, text := range e.Waits {
-		line("waits for", text)
-	}
-	if s.State == slot.Waiting {
-		line("begins", describeBegin(e, zone))
-	}
-	if len(e.Failed) == 0 && s.Reason == "" {
-		line("error", shorten(counts.Error))
-	}
-	for i := range e.Failed {
-		line("failed", describeFailure(e.Failed[i].Key, e.Failed[i].Error))
-	}
-	if s.State == slot.Failed && counts.Failed > 0 {
-		fmt.Fprintf(w, "`bursar job logs %s %s --failed` shows what they have written, if anything; %s.\n", s.Job, slotArgument(s), adviseFailed(s))
-	}
-}
-
-func describeFailure(key, text string) string {
-	if key == "" {
-		return shorten(text)
-	}
-	return shorten(key) + ": " + shorten(text)
-}
-
-func describeBegin(e *app.JobExplanation, zone *time.Location) string {
-	switch {
-	case e.Begins.IsZero():
-		return "unknown"
-	case len(e.Waits) == 0:
-		return "as soon as `bursar up` or a worker with the role job looks"
-	}
-	return "about " + formatIn(&e.Begins, zone)
 }
 
 // describeSummary counts the tasks of a slot.

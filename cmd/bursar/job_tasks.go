@@ -73,7 +73,7 @@ var taskFields = typedFields("key string, id string, state string, attempts bigi
 func (c *cli) listTasks(ctx context.Context, a *app.App, j *project.Job, s *record.Slot, o *rowFlags, states []chunk.State) error {
 	l := listing[chunk.Task]{
 		name: "tasks", first: map[string]any{"slot": s}, fields: taskFields, row: taskRow,
-		grid: newGrid("task", "state", "attempts", "took", "exit", "worker", "error").wrap("error"), cells: taskCells,
+		grid: newGrid("task", "state", "attempts", "took", "exit", "worker", "error").wrap("error"), cells: func(t chunk.Task) []string { return taskCells(&t, zoneOf(j)) },
 	}
 	l.before = func(w io.Writer) {
 		fmt.Fprintf(w, "%s %s is %s.\n", j.Name, formatSlot(s, zoneOf(j)), describeSlotState(s))
@@ -112,7 +112,7 @@ func taskRow(t chunk.Task) []any {
 	return []any{t.Key, t.ID, t.State, t.Attempts, t.Took, exit, t.Error, t.Class, t.CPU, t.Memory, retry, t.Worker}
 }
 
-func taskCells(t chunk.Task) []string {
+func taskCells(t *chunk.Task, zone *time.Location) []string {
 	exit, took := noValue, noValue
 	if t.Exit != nil {
 		exit = strconv.Itoa(*t.Exit)
@@ -123,6 +123,9 @@ func taskCells(t chunk.Task) []string {
 	text := t.Error
 	if t.Class != "" {
 		text += " [" + t.Class + "]"
+	}
+	if t.State == chunk.Waiting && !t.Retry.IsZero() {
+		text += "; the next attempt is not before " + formatIn(&t.Retry, zone)
 	}
 	return []string{taskName(t.Key), t.State.String(), formatCount(t.Attempts), took, exit, t.Worker, text}
 }

@@ -208,11 +208,11 @@ func TestJobTasksAreShown(t *testing.T) {
 
 	why := do("why", "letters", "2026-03-27T08:00")
 	wantText(t, why, "letters 2026-03-27T08:00:00+01:00 is failed.", "  tasks      1 of 3 done, 1 failed, 1 excluded",
-		"  failed     b\\x1b[31m: 550 no such\\a mailbox", "`bursar job logs letters 2026-03-27T07:00:00Z --failed` shows what they have written, if anything; `bursar job run letters --slot 2026-03-27T07:00:00Z --failed` executes what is not done.")
+		"  failed     b\\x1b[31m: 550 no such\\a mailbox", "`bursar job logs letters 2026-03-27T08:00:00+01:00 --failed` shows what they have written, if anything; `bursar job run letters --slot 2026-03-27T08:00:00+01:00 --failed` executes what is not done")
 	wantText(t, do("why", "letters", "2026-03-30T06:00:00Z"), "2026-03-29T08:00:00+02:00 – 2026-03-31T08:00:00+02:00 (3) is skipped: paused.")
 	wantText(t, do("why", "letters", "latest"), "is skipped: paused.")
 	future := time.Now().UTC().AddDate(1, 0, 0)
-	wantText(t, do("why", "letters", future.Format("2006-01-02T08:00")), "is waiting.", "waits for  its due time", "the job is paused by ann@desk", "begins     unknown")
+	wantText(t, do("why", "letters", future.Format("2006-01-02T08:00")), "is waiting.", "waits for  its due time", "the job is paused by ann@desk", "expected   it is skipped, as the job is paused by ann@desk since 2026-03-28T08:00:11+01:00: `bursar job resume letters`")
 	explained := value(t, must(t, 0, "job", "why", "letters", "2026-03-27T07:00:00Z", "--project", dir, "--json"))
 	if explained["recorded"] != true || item(t, explained, "failed", 0)["class"] != "data" {
 		t.Errorf("why prints %v", explained)

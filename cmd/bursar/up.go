@@ -11,12 +11,14 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"bursar/internal/app"
 	"bursar/internal/event/intake"
 	"bursar/internal/failure"
 	"bursar/internal/job/record"
 	"bursar/internal/job/slot"
+	"bursar/internal/project"
 	"bursar/internal/reconcile/runs"
 	"bursar/internal/role"
 
@@ -70,7 +72,7 @@ func (c *cli) serve(ctx context.Context, a *app.App, o app.UpOptions) (err error
 	signal.Ignore(syscall.SIGPIPE) // the project stays up when the reader of its output ends
 	defer func() { err = errors.Join(err, a.Close()) }()
 	c.warnStranded(ctx, a)
-	t := &upReporter{cli: c}
+	t := &upReporter{cli: c, declared: a.Project}
 	o.Commands, o.Ready = remoteCommands(a), t.ready
 	o.Hooks = app.Hooks{OnSealed: t.sealed, OnPublished: t.published, OnFailed: t.failed, OnSlot: t.slot}
 	err = a.Up(ctx, o)
@@ -83,7 +85,8 @@ func (c *cli) serve(ctx context.Context, a *app.App, o app.UpOptions) (err error
 // upReporter prints one line for each event of the process; with --json each line is a JSON value.
 type upReporter struct {
 	*cli
-	mu sync.Mutex
+	declared *project.Project
+	mu       sync.Mutex
 }
 
 func (t *upReporter) line(value any, text string) {
@@ -175,17 +178,25 @@ func (t *upReporter) slot(s record.Slot) {
 	t.line(struct {
 		Event string `json:"event"`
 		record.Slot
-	}{"slot", s}, describeAlert(&s))
+	}{"slot", s}, describeAlert(&s, t.zoneOf(s.Job)))
+}
+
+// zoneOf returns the zone in which people see the slots of a job.
+func (t *upReporter) zoneOf(job string) *time.Location {
+	if j := t.declared.Job(job); j != nil {
+		return zoneOf(j)
+	}
+	return time.UTC
 }
 
 // describeAlert says why a person should look at a slot.
-func describeAlert(s *record.Slot) string {
-	text := fmt.Sprintf("Slot %s is %s", s.Ref, s.State)
+func describeAlert(s *record.Slot, zone *time.Location) string {
+	text := fmt.Sprintf("Slot %s is %s", s.In(zone), s.State)
 	switch s.State {
 	case slot.Waiting, slot.Running:
-		text = fmt.Sprintf("Slot %s is late: it has not ended by its deadline", s.Ref)
+		text = fmt.Sprintf("Slot %s is late: it has not ended by its deadline", s.In(zone))
 	case slot.Failed:
-		text = fmt.Sprintf("Slot %s has failed", s.Ref)
+		text = fmt.Sprintf("Slot %s has failed", s.In(zone))
 	}
 	if s.Reason != "" {
 		text += ": " + s.Reason
@@ -195,6 +206,9 @@ func describeAlert(s *record.Slot) string {
 	}
 	if s.Summary.Error != "" {
 		text += ": " + oneLine(s.Summary.Error)
+	}
+	if s.State == slot.Blocked {
+		text += "; when that is repaired, " + adviseAgain(s, zone)
 	}
 	return text
 }

@@ -157,6 +157,7 @@ type JobExplanation struct {
 	record.Explanation
 	Progress *record.Summary `json:"progress,omitempty"` // of a slot that is executed
 	Failed   []chunk.Task    `json:"failed,omitempty"`   // the first tasks that have failed
+	Retried  []chunk.Task    `json:"retried,omitempty"`  // the first tasks that have failed, and wait for their next attempt
 }
 
 // shownFailures bounds the tasks that an explanation names.
@@ -178,16 +179,23 @@ func (a *App) JobWhy(ctx context.Context, j *project.Job, ref record.Ref) (e Job
 	default:
 		return e, nil
 	}
-	err = a.JobTasks(ctx, e.Slot.Ref, func(t *chunk.Task) error {
-		if t.State == chunk.Failed {
+	return e, a.addFailures(ctx, &e)
+}
+
+// addFailures adds the first tasks that have failed, and the first that are tried again.
+func (a *App) addFailures(ctx context.Context, e *JobExplanation) error {
+	return a.JobTasks(ctx, e.Slot.Ref, func(t *chunk.Task) error {
+		switch {
+		case t.State == chunk.Failed && len(e.Failed) < shownFailures:
 			e.Failed = append(e.Failed, *t)
+		case t.State == chunk.Waiting && !t.Retry.IsZero() && e.Slot.State == slot.Running && len(e.Retried) < shownFailures:
+			e.Retried = append(e.Retried, *t)
 		}
-		if len(e.Failed) == shownFailures {
+		if len(e.Failed) == shownFailures && (len(e.Retried) == shownFailures || e.Slot.State != slot.Running) {
 			return failure.ErrStop
 		}
 		return nil
 	})
-	return e, err
 }
 
 // JobTasks calls fn for each task of a slot, until it fails.

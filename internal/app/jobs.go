@@ -3,6 +3,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -226,9 +227,9 @@ func (a *App) beginSlot(ctx context.Context, j *project.Job, ref record.Ref) err
 	if err != nil {
 		return err
 	}
-	if begun.State == slot.Waiting {
+	if zone := cmp.Or(j.Zone, time.UTC); begun.State == slot.Waiting {
 		return failure.Wrap(failure.Data, fmt.Errorf("%s waits for an earlier slot of its job, and nothing is up that executes it: start `bursar up`; `bursar job why %s %s` says more",
-			ref, ref.Job, ref.Due.Format(time.RFC3339)))
+			ref.In(zone), ref.Job, ref.Due.In(zone).Format(time.RFC3339)))
 	}
 	starter, err := a.jobStarter(ctx)
 	if err != nil {

@@ -22,23 +22,23 @@ func (s *Slots) RunNow(ctx context.Context, jobs []*project.Job, j *project.Job,
 		ref.Due = now
 	}
 	if ref.Due.After(now) {
-		return ref, failure.Wrap(failure.Data, fmt.Errorf("run %s: it is due in the future; it cannot have been missed", ref))
+		return ref, failure.Wrap(failure.Data, fmt.Errorf("run %s: it is due in the future; it cannot have been missed", ref.In(zoneOf(j))))
 	}
 	if err := checkDue(ref.Due); err != nil {
-		return ref, fmt.Errorf("run %s: %w", ref, err)
+		return ref, fmt.Errorf("run %s: %w", ref.In(zoneOf(j)), err)
 	}
 	undecided, err := s.isUndecided(ctx, jobs, j, ref.Due)
 	if err != nil {
 		return ref, err
 	}
 	if undecided {
-		err = s.onceDecided(ctx, jobs, j, func(d *decision, _ *State) error { return d.ask(&ref, by) })
+		err = s.onceDecided(ctx, jobs, j, func(d *decision, _ *State) error { return d.ask(j, &ref, by) })
 	} else {
 		_, err = s.update(ctx, jobs, func(d *decision) error {
 			if err := d.ensureState(j.Name); err != nil {
 				return err
 			}
-			return d.ask(&ref, by)
+			return d.ask(j, &ref, by)
 		})
 	}
 	return ref, err
@@ -64,7 +64,7 @@ func (s *Slots) isUndecided(ctx context.Context, jobs []*project.Job, j *project
 }
 
 // ask records that a person asks for a slot of a due time, and sets its run.
-func (d *decision) ask(ref *Ref, by string) error {
+func (d *decision) ask(j *project.Job, ref *Ref, by string) error {
 	before, err := newestRun(d.tx, *ref)
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (d *decision) ask(ref *Ref, by string) error {
 		}
 		run = before.Run
 	case before.State.IsOpen():
-		return failure.Wrap(failure.Data, fmt.Errorf("run %s: it is %s: `bursar job why %s %s` says more", before.Ref, before.State, ref.Job, before.Due.Format(time.RFC3339)))
+		return failure.Wrap(failure.Data, fmt.Errorf("run %s: it is %s: `bursar job why %s %s` says more", before.In(zoneOf(j)), before.State, ref.Job, before.Due.In(zoneOf(j)).Format(time.RFC3339)))
 	default:
 		run = before.Run + 1
 	}
@@ -99,9 +99,9 @@ func (s *Slots) RunFailed(ctx context.Context, jobs []*project.Job, j *project.J
 		case before == nil:
 			return notFound(ref)
 		case before.State.IsOpen():
-			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: it is %s: wait until it has ended", before.Ref, before.State))
+			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: it is %s: wait until it has ended", before.In(zoneOf(j)), before.State))
 		case before.Summary.Tasks > 0 && before.Summary.Failed+before.Summary.Cancelled == 0:
-			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: all its tasks are done or excluded", before.Ref))
+			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: all its tasks are done or excluded", before.In(zoneOf(j))))
 		}
 		ref.Run = before.Run + 1
 		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by}

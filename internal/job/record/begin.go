@@ -181,7 +181,7 @@ func (d *decision) cancelFor(j *project.Job, st *State, s *Slot) error {
 		if other.Kind != slot.Scheduled || other.CancelAsked != nil {
 			continue
 		}
-		other.CancelAsked, other.CancelBy = &d.now, "overlap: "+s.String()+" is due"
+		other.CancelAsked, other.CancelBy = &d.now, "overlap: "+s.In(zoneOf(j))+" is due"
 		d.Cancel = append(d.Cancel, ref)
 		if err := put(d.tx, other); err != nil {
 			return err

@@ -278,9 +278,17 @@ func readState(tx catalog.Tx, job string) (*State, bool, error) {
 }
 
 // NotFoundError is the error of a job or a slot that does not exist.
-type NotFoundError struct{ What string }
+type NotFoundError struct {
+	What string
+	Why  string // the reason, if it is known
+}
 
-func (e *NotFoundError) Error() string { return e.What + " not found" }
+func (e *NotFoundError) Error() string {
+	if e.Why != "" {
+		return e.What + " not found: " + e.Why
+	}
+	return e.What + " not found"
+}
 
 // Class is Data: a repeated question has the same answer.
 func (e *NotFoundError) Class() failure.Class { return failure.Data }
@@ -288,4 +296,4 @@ func (e *NotFoundError) Class() failure.Class { return failure.Data }
 // ExitCode is that of what was not found.
 func (e *NotFoundError) ExitCode() int { return 3 }
 
-func notFound(r Ref) error { return &NotFoundError{"slot " + r.String()} }
+func notFound(r Ref) error { return &NotFoundError{What: "slot " + r.String()} }

@@ -45,7 +45,9 @@ func TestWhyFuture(t *testing.T) {
 		}
 	}
 	w.pause(j, true)
-	w.why("a/2026-03-02T09:00:00Z", "", "its due time", "paused by ann since 2026-03-02T08:30:00Z: `bursar job resume a`")
+	if e := w.why("a/2026-03-02T09:00:00Z", "", "its due time"); e.Expected != "it is skipped, as the job is paused by ann since 2026-03-02T08:30:00Z: `bursar job resume a`" {
+		t.Errorf("expected is %q", e.Expected)
+	}
 }
 
 // TestWhyUnseen: nothing has decided about the job yet.
@@ -66,13 +68,13 @@ func TestWhyOverlap(t *testing.T) {
 	w := newWorld(t, "2026-03-02T07:55:00Z", j)
 	w.to("2026-03-02T08:00:00Z")
 	w.to("2026-03-02T08:10:00Z")
-	w.why("a/2026-03-02T08:10:00Z", "", "a/2026-03-02T08:00:00Z is executed since 2026-03-02T08:00:00Z")
+	w.why("a/2026-03-02T08:10:00Z", "", "the end of a/2026-03-02T08:00:00Z, which began at 2026-03-02T08:00:00Z")
 	w.set(at(t, "2026-03-02T08:15:00Z"))
 	w.end(Ref{Job: "a", Due: at(t, "2026-03-02T08:00:00Z")}) // it took 15 minutes
 	w.decide()
 	w.to("2026-03-02T08:20:00Z")
 	w.to("2026-03-02T08:30:00Z")
-	w.why("a/2026-03-02T08:30:00Z", "2026-03-02T08:45:00Z", "a/2026-03-02T08:10:00Z is executed since 2026-03-02T08:15:00Z", "1 slots that begin before it")
+	w.why("a/2026-03-02T08:30:00Z", "2026-03-02T08:45:00Z", "a/2026-03-02T08:10:00Z, which began at 2026-03-02T08:15:00Z", "1 slot that begins before it")
 	if e := w.why("a/2026-03-02T08:10:00Z", ""); !e.Known || e.Slot.Began == nil {
 		t.Errorf("the executed one is %+v", e)
 	}
@@ -82,7 +84,7 @@ func TestWhyAfter(t *testing.T) {
 	t.Parallel()
 	w := newAfter(t)
 	w.to("2026-03-02T08:00:00Z")
-	w.why("second/2026-03-02T08:00:00Z", "", "first/2026-03-02T08:00:00Z is running")
+	w.why("second/2026-03-02T08:00:00Z", "", "the end of first/2026-03-02T08:00:00Z, which is running")
 	w.end(Ref{Job: "first", Due: w.Now()})
 	w.end(w.decide().Start[0])
 	w.why("second/2026-03-02T09:00:00Z", "", "its due time", "the slot of first that is due before")
@@ -116,5 +118,44 @@ func TestWhySkipped(t *testing.T) {
 	w.to("2026-03-02T11:30:00Z")
 	if e := w.why("a/2026-03-02T09:00:00Z", ""); e.Slot.Reason != "catch_up" || e.Slot.Count != 3 {
 		t.Errorf("it is %+v", e.Slot)
+	}
+}
+
+// TestWhyOverlapping: a slot that is due while an earlier one is executed does not wait.
+func TestWhyOverlapping(t *testing.T) {
+	t.Parallel()
+	for overlap, want := range map[project.Overlap]string{
+		project.OverlapSkip:   "it is skipped if a/2026-03-02T09:00:00+01:00, which began at 2026-03-02T09:00:00+01:00, is still executed then: overlap is skip",
+		project.OverlapCancel: "it ends the earlier one, and waits until that has ended if a/2026-03-02T09:00:00+01:00, which began at 2026-03-02T09:00:00+01:00, is still executed then: overlap is cancel",
+	} {
+		j := newJobIn(t, "a", "0 * * * *", "Europe/Prague")
+		j.Overlap = overlap
+		w := newWorld(t, "2026-03-02T07:30:00Z", j)
+		w.to("2026-03-02T08:00:00Z")
+		if e := w.why("a/2026-03-02T09:00:00Z", "2026-03-02T09:00:00Z", "its due time"); e.Expected != want {
+			t.Errorf("%s: %q", overlap, e.Expected)
+		}
+		w.to("2026-03-02T09:00:00Z")
+		e := w.why("a/2026-03-02T09:00:00Z", "")
+		if overlap == project.OverlapSkip && (e.Overlapped == nil || !e.Overlapped.Due.Equal(at(t, "2026-03-02T08:00:00Z"))) {
+			t.Errorf("skipped for %+v", e.Overlapped)
+		}
+		if overlap == project.OverlapCancel && !strings.Contains(e.Expected, "that has ended as a/") {
+			t.Errorf("expected is %q", e.Expected)
+		}
+	}
+}
+
+// TestWhyBlocked: what has blocked a slot is shown as it is now.
+func TestWhyBlocked(t *testing.T) {
+	t.Parallel()
+	w := newAfter(t)
+	w.to("2026-03-02T08:00:00Z")
+	w.endWith(Ref{Job: "first", Due: w.Now()}, Summary{Tasks: 1, Failed: 1})
+	w.decide()
+	repaired := w.runNow(w.job("first"), w.Now())
+	w.end(repaired)
+	if e := w.why("second/2026-03-02T08:00:00Z", ""); e.Upstream == nil || e.Upstream.Ref != repaired {
+		t.Errorf("it comes after %+v", e.Upstream)
 	}
 }
