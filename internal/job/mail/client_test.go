@@ -308,7 +308,7 @@ func TestEncryptionAndLogin(t *testing.T) {
 		"wrong password":           {server: mailtest.Options{TLS: mailtest.StartTLS, User: user, Password: password}, password: "wrong battery", refused: "535"},
 		"no login":                 {server: mailtest.Options{TLS: mailtest.StartTLS, User: user, Password: password}, refused: "530"},
 		"login is not offered":     {server: mailtest.Options{TLS: mailtest.StartTLS}, password: password, refused: "check tls, user and password"},
-		"starttls is not offered":  {server: mailtest.Options{}, refused: "STARTTLS"},
+		"starttls is not offered":  {server: mailtest.Options{}, refused: "does not offer STARTTLS; set mail.tls"},
 		"implicit is not spoken":   {server: mailtest.Options{}, tls: mail.TLSImplicit, refused: "does not speak TLS"},
 		"certificate of nobody":    {server: mailtest.Options{TLS: mailtest.StartTLS}, distrust: true, refused: "certificate"},
 		"implicit, of nobody":      {server: mailtest.Options{TLS: mailtest.Implicit}, tls: mail.TLSImplicit, distrust: true, refused: "certificate"},

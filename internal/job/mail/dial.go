@@ -127,6 +127,9 @@ func connecting(err error) error {
 		return failure.Wrap(failure.Data, fmt.Errorf("%s: %w; check the host in mail.address of bursar.yaml", step, err))
 	case errors.As(err, &notTLS):
 		return failure.Wrap(failure.Data, fmt.Errorf("%s: the server does not speak TLS on this port; check mail.tls in bursar.yaml: %w", step, err))
+	case isWithoutTLS(err):
+		return failure.Wrap(failure.Data, errors.New(step+": the server does not offer STARTTLS; set mail.tls in bursar.yaml to implicit if it encrypts from the "+
+			"beginning, as on port 465, or to none for a server on this machine"))
 	case isMismatch(err):
 		return failure.Wrap(failure.Data, fmt.Errorf("%s: %w; check tls, user and password of mail in bursar.yaml", step, err))
 	}

@@ -122,14 +122,13 @@ func goneBefore(err error) bool {
 	return !errors.As(err, &refused) || refused.code == closing
 }
 
-// isMismatch reports whether the server offers no encryption or no way to log in that the configuration allows.
+// isWithoutTLS reports whether the server does not offer the encryption that the configuration requires. The library has no value for it.
+func isWithoutTLS(err error) bool { return strings.Contains(err.Error(), "does not support STARTTLS") }
+
+// isMismatch reports whether the server offers no way to log in that the configuration allows.
 func isMismatch(err error) bool {
-	if errors.Is(err, gomail.ErrNoSupportedAuthDiscovered) || errors.Is(err, smtp.ErrUnencrypted) {
-		return true
-	}
-	// The library has no values for these two.
-	text := err.Error()
-	return strings.Contains(text, "does not support STARTTLS") || strings.Contains(text, "does not support SMTP AUTH")
+	return errors.Is(err, gomail.ErrNoSupportedAuthDiscovered) || errors.Is(err, smtp.ErrUnencrypted) ||
+		strings.Contains(err.Error(), "does not support SMTP AUTH") // the library has no value for it
 }
 
 // ended adds the context's cause if the context has ended, because the connection is closed then, and says only that.
