@@ -210,6 +210,8 @@ func TestLeft(t *testing.T) {
 		"* * * * *":                         "it has no command",
 		"* * * * *  ":                       "it has no command",
 		"* * * *":                           "it is neither",
+		"0 8 * * /opt/x":                    "it has 4 of the five fields of times: the command begins with /opt/x",
+		"0 8 * x.sh a b":                    "it has 3 of the five fields of times",
 		"echo hello":                        `minute: "echo" is not made of numbers from 0 to 59, ranges`,
 		"60 * * * * x":                      `minute: "60" is not made of`,
 		"* 24 * * * x":                      `hour: "24" is not made of`,

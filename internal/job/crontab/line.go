@@ -3,6 +3,7 @@
 package crontab
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -93,6 +94,9 @@ func parseTimes(line string) (schedule, rest, reason string) {
 		if text, line = nextWord(line); text == "" {
 			return "", "", "it is neither a comment, a variable, nor five fields of times and a command"
 		}
+		if i > 0 && isCommand(text) {
+			return "", "", fmt.Sprintf("it has %d of the five fields of times: the command begins with %s", i, text)
+		}
 		if reason := fields[i].check(text); reason != "" {
 			return "", "", reason
 		}
@@ -108,6 +112,11 @@ func parseTimes(line string) (schedule, rest, reason string) {
 	}
 	return strings.Join(texts, " "), line, ""
 }
+
+// commandPattern matches what begins a command, and no field of times: paths, file names, quotes, and what shells expand.
+var commandPattern = regexp.MustCompile("^~?/|[.$\"'`(=\\[]")
+
+func isCommand(word string) bool { return commandPattern.MatchString(word) }
 
 // nextWord returns the text until the next blanks, and what follows them.
 func nextWord(line string) (word, rest string) {
