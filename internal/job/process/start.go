@@ -68,9 +68,17 @@ func (s *specification) find() (string, *startFailure) {
 	case strings.Contains(s.Path, "/") && errors.Is(err, fs.ErrPermission):
 		return "", refuse(err, "make it executable, as with chmod +x")
 	case strings.Contains(s.Path, "/"):
-		return "", refuse(err, "a path with a slash is relative to the folder in which the program is executed")
+		return "", refuse(err, "a path with a slash is relative to the folder in which the program is executed"+currentFolder())
 	}
 	return "", refuse(err, "it was searched for in "+search)
+}
+
+// currentFolder names the current folder for a message, if it is known.
+func currentFolder() string {
+	if dir, err := os.Getwd(); err == nil {
+		return ", " + dir
+	}
+	return ""
 }
 
 // refuse returns why a program was not started. The program's path, which such errors repeat, is already in the message.
