@@ -28,7 +28,7 @@ func checkCommand(s doc.Section, words []string) {
 	case strings.HasPrefix(name, "-"):
 		s.Src.FailAt(path, "`bursar` begins with %s: write the command first and its flags behind it", doc.Brief(name))
 	case !slices.Contains(TaskCommands, name):
-		s.Src.FailAt(path, "`bursar` is %s, which a task cannot execute%s; it may be one of %s", doc.Brief(name), doc.DidYouMean(name, TaskCommands), strings.Join(TaskCommands, ", "))
+		s.Src.FailAt(path, "`bursar` is %s, which a task cannot execute; it may be one of %s%s", doc.Brief(name), strings.Join(TaskCommands, ", "), doc.DidYouMean(name, TaskCommands))
 	}
 	for i, word := range words {
 		if word == "--project" || strings.HasPrefix(word, "--project=") {

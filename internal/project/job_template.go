@@ -116,10 +116,10 @@ func (v variables) unknown(name string) string {
 	switch {
 	case v.any:
 	case v.slot && !slices.Contains(SlotVariables, name):
-		return fmt.Sprintf("unknown variable %s%s; before there are tasks there are .%s", doc.Brief("."+name), doc.DidYouMean(name, SlotVariables), strings.Join(SlotVariables, ", ."))
+		return fmt.Sprintf("unknown variable %s; before there are tasks there are .%s%s", doc.Brief("."+name), strings.Join(SlotVariables, ", ."), doc.DidYouMean(name, SlotVariables))
 	case !v.slot && !slices.Contains(TaskVariables, name):
-		return fmt.Sprintf("unknown variable %s%s; the tasks of this job have .%s, and columns only with `partition.sql`",
-			doc.Brief("."+name), doc.DidYouMean(name, TaskVariables), strings.Join(TaskVariables, ", ."))
+		return fmt.Sprintf("unknown variable %s; the tasks of this job have .%s, and columns only with `partition.sql`%s",
+			doc.Brief("."+name), strings.Join(TaskVariables, ", ."), doc.DidYouMean(name, TaskVariables))
 	}
 	return ""
 }
