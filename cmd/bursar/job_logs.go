@@ -60,7 +60,7 @@ type loggedOutput struct {
 }
 
 func (c *cli) logs(ctx context.Context, a *app.App, j *project.Job, s *record.Slot, args []string, f *logFlags) error {
-	key, err := findTask(ctx, a, s, args)
+	key, err := findTask(ctx, a, zoneOf(j), s, args)
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func lostOutput(err error) error {
 }
 
 // findTask returns the partition key of the task that the argument names; nil without an argument.
-func findTask(ctx context.Context, a *app.App, s *record.Slot, args []string) (*string, error) {
+func findTask(ctx context.Context, a *app.App, zone *time.Location, s *record.Slot, args []string) (*string, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
@@ -124,8 +124,8 @@ func findTask(ctx context.Context, a *app.App, s *record.Slot, args []string) (*
 		return failure.ErrStop
 	})
 	if err == nil && key == nil {
-		err = &record.NotFoundError{What: fmt.Sprintf("task %s of slot %s", args[0], s)}
-		err = withHint(err, "`bursar job tasks %s %s` lists its tasks", s.Job, strings.TrimPrefix(s.String(), s.Job+"/"))
+		err = &record.NotFoundError{What: fmt.Sprintf("task %s of slot %s", args[0], s.In(zone))}
+		err = withHint(err, "`bursar job tasks %s %s` lists its tasks", s.Job, slotArgument(s, zone))
 	}
 	return key, err
 }

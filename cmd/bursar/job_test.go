@@ -164,7 +164,7 @@ func TestJobSlotsAreShown(t *testing.T) {
 	}
 
 	wantText(t, do("slots", "letters"), "│ 2026-03-29T08:00:00+02:00 – 2026-03-31T08:00:00+02:00 (3) │ scheduled │ skipped │", "paused",
-		"│ 2026-03-28T08:00:00+01:00", "│ 1.5s │     3 │    2 │      0 │", "task \"b\\x1b[31m\": 550 no such\\a mailbox")
+		"│ 2026-03-28T08:00:00+01:00", "│ 1.5s │     3 │    2 │      0 │", "task b\\x1b[31m: 550 no such\\a mailbox")
 	slots := value(t, must(t, 0, "job", "slots", "letters", "--project", dir, "--json"))
 	if n := length(t, slots, "slots"); n != 3 {
 		t.Errorf("%d slots, want 3", n)

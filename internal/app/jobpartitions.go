@@ -40,10 +40,11 @@ func (a *App) partitions(j *project.Job, due time.Time) chunk.Source {
 		if err != nil {
 			return err
 		}
-		if err := a.askWarehouse(ctx, sql, 0, q.take); err != nil {
-			return fmt.Errorf("%s: partition.sql: %w", j.File, err)
+		err = a.askWarehouse(ctx, sql, 0, q.take)
+		if err != nil && q.mistake == nil {
+			err = fmt.Errorf("%s: partition.sql: %w", j.File, err)
 		}
-		return nil
+		return err
 	}
 }
 
@@ -56,6 +57,7 @@ type partitionQuery struct {
 	names    []string
 	key      []int // places of the key's columns
 	rows     int
+	mistake  error // of the declaration: it names the file and the line itself
 }
 
 func (q *partitionQuery) take(columns []questions.Column, rows []column.Vector) error {
@@ -82,8 +84,8 @@ func (q *partitionQuery) start(columns []questions.Column) error {
 	for i := range columns {
 		q.names = append(q.names, columns[i].Field.Name)
 	}
-	if err := q.executor.Check(q.names); err != nil {
-		return err
+	if q.mistake = q.executor.Check(q.names); q.mistake != nil {
+		return q.mistake
 	}
 	for _, name := range q.job.Partition.Key {
 		at := slices.Index(q.names, name)

@@ -23,6 +23,8 @@ const (
 	MaxPartitions = 1_000_000
 	// maxPartitionBytes is the most bytes of their keys and values: they are in memory until they are in the catalog.
 	maxPartitionBytes = 512 << 20
+	// maxRow is the most bytes of a partition's values: a chunk of them is read and written at once.
+	maxRow = 64 << 10
 	// maxKey is the most bytes of a partition's key, as of an event.
 	maxKey = 4 << 10
 	// chunksPerTransaction bounds a transaction of the catalog.
@@ -52,7 +54,7 @@ func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, sourc
 	}
 	p := &partitioning{job: j, seen: map[uint64]int32{}, seed: maphash.MakeSeed()}
 	if err := p.read(ctx, source); err != nil {
-		return Divided{}, fmt.Errorf("divide %s: %w", ref, err)
+		return Divided{}, fmt.Errorf("divide the work: %w", err)
 	}
 	p.takeTurns()
 	d.Columns, d.Tasks = p.columns, len(p.list)
@@ -174,18 +176,22 @@ func (p *partitioning) add(one Partition) error {
 		return badPartition("partition %d: its key has %d bytes; %d are the most", len(p.list)+1, len(one.Key), maxKey)
 	}
 	if !utf8.ValidString(one.Key) { // as which it is stored: else two keys may become the same
-		return badPartition("partition %d: its key is not UTF-8: %s", len(p.list)+1, brief(one.Key))
+		return badPartition("partition %d: its key is not UTF-8: %q", len(p.list)+1, brief(one.Key))
 	}
-	p.bytes += len(one.Key)
+	row := 0
 	for k, v := range one.Values {
 		if v == nil {
 			continue
 		}
 		if !utf8.ValidString(*v) {
-			return badPartition("partition %d: its column %s is not UTF-8: %s", len(p.list)+1, p.columns[k], brief(*v))
+			return badPartition("partition %d: its column %s is not UTF-8: %q", len(p.list)+1, p.columns[k], brief(*v))
 		}
-		p.bytes += len(*v)
+		row += len(*v)
 	}
+	if row > maxRow {
+		return badPartition("partition %d: its columns have %d bytes; %d are the most: select what identifies long texts, and let the task read them", len(p.list)+1, row, maxRow)
+	}
+	p.bytes += len(one.Key) + row
 	if p.bytes > maxPartitionBytes {
 		return badPartition("the partitions have more than %d MB: select fewer columns", maxPartitionBytes>>20)
 	}
@@ -208,13 +214,13 @@ func badPartition(format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(format, args...))
 }
 
-// brief quotes a text for a message.
+// brief is the beginning of a text for a message, as people see it elsewhere.
 func brief(text string) string {
 	const most = 80
 	if len(text) > most {
-		return strconv.Quote(strings.ToValidUTF8(text[:most], "")) + "…"
+		return strings.ToValidUTF8(text[:most], "") + "…"
 	}
-	return strconv.Quote(text)
+	return text
 }
 
 // takeTurns orders the partitions so that the values of the fairness column take turns: the first of each, then the second of each, and so on.

@@ -72,17 +72,22 @@ func TestBadPartitions(t *testing.T) {
 		fair   string
 		want   string
 	}{
-		"duplicates": {rows([2]string{"a", "1"}, [2]string{"b", "1"}, [2]string{"a", "1"}), "", `partitions 1 and 3 are the same: "a/1"`},
+		"duplicates": {rows([2]string{"a", "1"}, [2]string{"b", "1"}, [2]string{"a", "1"}), "", "partitions 1 and 3 are the same: a/1;"},
 		"long key":   {rows([2]string{big, ""}), "", "its key has"},
 		"not a text": {rows([2]string{"caf\xe9", "1"}), "", `partition 1: its key is not UTF-8: "caf\xe9/1"`},
 		"no text": {func(_ context.Context, columns func([]string) error, add func(Partition) error) error {
 			return addBytes(columns, add)
 		}, "", `partition 1: its column name is not UTF-8: "caf\xe9"`},
-		"no column":    {rows(), "region", `no column "region"; it has tenant, id`},
-		"its own":      {func(context.Context, func([]string) error, func(Partition) error) error { return errors.New("cut off") }, "", "cut off"},
-		"too many":     {many(MaxPartitions + 1), "", "more than 1000000 partitions"},
-		"too much":     {func(_ context.Context, _ func([]string) error, add func(Partition) error) error { return addLarge(add) }, "", "MB: select fewer columns"},
-		"long message": {rows([2]string{strings.Repeat("x", 300), ""}, [2]string{strings.Repeat("x", 300), ""}), "", "x\"…; a task"},
+		"no column": {rows(), "region", `no column "region"; it has tenant, id`},
+		"its own":   {func(context.Context, func([]string) error, func(Partition) error) error { return errors.New("cut off") }, "", "cut off"},
+		"too many":  {many(MaxPartitions + 1), "", "more than 1000000 partitions"},
+		"too much": {func(_ context.Context, _ func([]string) error, add func(Partition) error) error {
+			return addLarge(maxRow, add)
+		}, "", "MB: select fewer columns"},
+		"wide": {func(_ context.Context, _ func([]string) error, add func(Partition) error) error {
+			return addLarge(maxRow+1, add)
+		}, "", "partition 1: its columns have 65537 bytes"},
+		"long message": {rows([2]string{strings.Repeat("x", 300), ""}, [2]string{strings.Repeat("x", 300), ""}), "", "x…; a task"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,9 +119,9 @@ func addBytes(columns func([]string) error, add func(Partition) error) error {
 	return errors.Join(columns([]string{"name"}), add(Partition{Key: "1", Values: []*string{&text}}))
 }
 
-func addLarge(add func(Partition) error) error {
-	text := strings.Repeat("x", 1<<20)
-	for i := range 1000 {
+func addLarge(bytes int, add func(Partition) error) error {
+	text := strings.Repeat("x", bytes)
+	for i := range maxPartitionBytes/bytes + 1 {
 		if err := add(Partition{Key: fmt.Sprint(i), Values: []*string{&text}}); err != nil {
 			return err
 		}

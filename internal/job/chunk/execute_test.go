@@ -33,7 +33,7 @@ func TestExecutesTasks(t *testing.T) {
 		s.execute(s.work, i, c)
 		s.execute(s.work, i, c) // nothing remains
 	}
-	if got := s.summary(); got.Tasks != 3 || got.Done != 1 || got.Failed != 1 || got.Excluded != 1 || got.Error != `task "a/2": it is not valid` || got.Class != "data" {
+	if got := s.summary(); got.Tasks != 3 || got.Done != 1 || got.Failed != 1 || got.Excluded != 1 || got.Error != "task a/2: it is not valid" || got.Class != "data" {
 		t.Errorf("summary %+v", got)
 	}
 	if keys := c.keys(); !slices.Equal(keys, []string{"a/1", "a/2", "b/1"}) {
