@@ -51,11 +51,24 @@ func argCount(least, most int) cobra.PositionalArgs {
 		switch {
 		case len(args) < least:
 			return fmt.Errorf("%s needs more arguments: %s", cmd.CommandPath(), cmd.UseLine())
+		case most >= 0 && len(args) > most && cmd.HasAvailableSubCommands():
+			return fmt.Errorf("%s has no command %q: it has %s", cmd.CommandPath(), args[most], strings.Join(commandNames(cmd), ", "))
 		case most >= 0 && len(args) > most:
 			return fmt.Errorf("%s does not accept argument %q: %s", cmd.CommandPath(), args[most], cmd.UseLine())
 		}
 		return nil
 	}
+}
+
+// commandNames lists the commands of a group.
+func commandNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return names
 }
 
 // commandFirst moves flags that precede a command behind it, because only the command's flags show which of them take a

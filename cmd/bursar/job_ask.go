@@ -150,9 +150,20 @@ func (c *cli) printBackfill(j *project.Job, in *record.Interval, done *record.Ba
 		case in.Dry:
 			fmt.Fprintf(w, "%s would be executed%s.\n", plural(n, "slot", "slots"), kept)
 		default:
-			fmt.Fprintf(w, "%s%s. `bursar up` executes them one after another.\n", plural(n, "slot waits", "slots wait"), kept)
+			fmt.Fprintf(w, "%s%s. `bursar up` executes %s.\n", plural(n, "slot waits", "slots wait"), kept, backfillOrder(n))
+		}
+		if len(done.Slots) == 1 {
+			fmt.Fprintf(w, "It is %s.\n", formatIn(&done.Slots[0].Due, zoneOf(j)))
+			return
 		}
 		first, last := &done.Slots[0].Due, &done.Slots[len(done.Slots)-1].Due
 		fmt.Fprintf(w, "The first is %s, the last %s.\n", formatIn(first, zoneOf(j)), formatIn(last, zoneOf(j)))
 	})
+}
+
+func backfillOrder(slots int) string {
+	if slots == 1 {
+		return "it"
+	}
+	return "them one after another"
 }

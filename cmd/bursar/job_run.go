@@ -82,13 +82,48 @@ func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.T
 		a.SetCommands(remoteCommands(a))
 	}
 	watch := c.watchTasks(ctx, a, j, follow)
-	s, err := a.RunJob(ctx, j, due, onlyFailed, watch.look)
+	s, err := a.RunJob(ctx, j, due, onlyFailed, c.announce(ctx, a, j, watch.look))
 	watch.end(s.Ref, err == nil)
 	if err != nil {
 		return runError(err, &s, zoneOf(j))
 	}
 	err = c.result(map[string]any{"slot": s}, func(w io.Writer) { printRan(w, &s, zoneOf(j)) })
 	return errors.Join(err, failedSlot(&s, zoneOf(j)))
+}
+
+// waitsSilently is how long a slot waits before people are told what for.
+const waitsSilently = time.Second
+
+// announce returns a function that names a slot on standard error when it begins, says what one waits for that does not begin soon, and then calls
+// look, unless that is nil.
+func (c *cli) announce(ctx context.Context, a *app.App, j *project.Job, look func(s record.Slot, done, total int)) func(s record.Slot, done, total int) {
+	asked, begun, waits := time.Now(), c.json, c.json
+	return func(s record.Slot, done, total int) {
+		name := j.Name + " " + formatSlot(&s, zoneOf(j))
+		switch {
+		case s.State == slot.Waiting:
+			if !waits && time.Since(asked) >= waitsSilently {
+				waits = true
+				fmt.Fprintf(c.err, "%s waits%s.\n", name, waitsFor(ctx, a, j, s.Ref))
+			}
+			return
+		case s.State == slot.Running && !begun:
+			begun = true
+			fmt.Fprintf(c.err, "%s begins.\n", name)
+		}
+		if look != nil {
+			look(s, done, total)
+		}
+	}
+}
+
+// waitsFor says what a slot waits for, if that is known.
+func waitsFor(ctx context.Context, a *app.App, j *project.Job, ref record.Ref) string {
+	e, err := a.JobWhy(ctx, j, ref)
+	if err != nil || len(e.Waits) == 0 {
+		return ""
+	}
+	return " for " + printable(strings.Join(e.Waits, "; "))
 }
 
 // runError adds what is left behind to the error of a slot that could not be executed to its end.

@@ -108,14 +108,29 @@ func (c *cli) listSlots(ctx context.Context, a *app.App, j *project.Job, q recor
 	}
 	return c.result(map[string]any{"slots": append([]record.Slot{}, list...), "truncated": truncated}, func(w io.Writer) {
 		if len(list) == 0 {
-			fmt.Fprintf(w, "Job %s has no such slots.\n", j.Name)
+			fmt.Fprintln(w, describeNoSlots(a, j, &q))
 			return
 		}
 		c.printSlots(w, list, zoneOf(j))
+		isRunning := slices.ContainsFunc(list, func(s record.Slot) bool { return s.State == slot.Running })
+		if isRunning && !a.ExecutesJobs(ctx) {
+			fmt.Fprintln(w, "Nothing executes what is running now: it goes on when `bursar up` or a worker with the role job starts.")
+		}
 		if truncated {
 			fmt.Fprintln(w, "There are more: --limit shows them.")
 		}
 	})
+}
+
+// describeNoSlots says why no slots are listed.
+func describeNoSlots(a *app.App, j *project.Job, q *record.Query) string {
+	if !q.From.IsZero() || !q.To.IsZero() || len(q.States) > 0 {
+		return fmt.Sprintf("Job %s has no such slots.", j.Name)
+	}
+	if next := a.JobDue(j, 1); len(next) > 0 {
+		return fmt.Sprintf("Job %s has no slots yet: it is due next at %s, if `bursar up` runs then.", j.Name, formatIn(&next[0], zoneOf(j)))
+	}
+	return fmt.Sprintf("Job %s has no slots yet: `bursar job run %s` executes one.", j.Name, j.Name)
 }
 
 func (c *cli) printSlots(w io.Writer, list []record.Slot, zone *time.Location) {

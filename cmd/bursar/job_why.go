@@ -140,6 +140,9 @@ func (e *explanation) tasks() {
 	if rate := e.j.Rate; isOpen && rate.Count > 0 {
 		e.line("rate", fmt.Sprintf("at most %s begin in each %s", plural(rate.Count, "attempt", "attempts"), project.FormatTime(rate.Per)))
 	}
+	if e.Idle {
+		e.line("executed", "by nothing now; it goes on when `bursar up` or a worker with the role job starts")
+	}
 	if len(e.Failed) == 0 && e.Slot.Reason == "" {
 		e.line("error", counts.Error)
 	}

@@ -13,6 +13,7 @@ import (
 	"bursar/internal/job/record"
 	"bursar/internal/job/slot"
 	"bursar/internal/project"
+	"bursar/internal/role"
 )
 
 // The states of a job.
@@ -156,6 +157,7 @@ func (a *App) LatestJobSlot(ctx context.Context, job string, begun bool) (record
 type JobExplanation struct {
 	record.Explanation
 	Progress *record.Summary `json:"progress,omitempty"` // of a slot that is executed
+	Idle     bool            `json:"idle,omitempty"`     // nothing is up that executes it
 	Failed   []chunk.Task    `json:"failed,omitempty"`   // the first tasks that have failed
 	Retried  []chunk.Task    `json:"retried,omitempty"`  // the first tasks that have failed, and wait for their next attempt
 }
@@ -175,11 +177,23 @@ func (a *App) JobWhy(ctx context.Context, j *project.Job, ref record.Ref) (e Job
 			return e, err
 		}
 		e.Progress = &summary
+		e.Idle = !a.ExecutesJobs(ctx)
 	case slot.Failed:
 	default:
 		return e, nil
 	}
 	return e, a.addFailures(ctx, &e)
+}
+
+// ExecutesJobs reports whether a process is up that executes slots. If that cannot be found out, one may be.
+func (a *App) ExecutesJobs(ctx context.Context) bool {
+	if !a.IsShared() {
+		return a.followsJobs() // else `bursar up` would execute this command
+	}
+	processes, err := a.Processes(ctx)
+	return err != nil || slices.ContainsFunc(processes, func(p Process) bool {
+		return p.Silent == nil && slices.Contains(p.Roles, role.Job)
+	})
 }
 
 // addFailures adds the first tasks that have failed, and the first that are tried again.

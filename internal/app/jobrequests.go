@@ -72,7 +72,8 @@ func (a *App) BackfillJob(ctx context.Context, j *project.Job, in record.Interva
 const progressPoll = time.Second
 
 // RunJob records that a person asks for a slot, or for what has failed of it, and executes it until it has ended. A zero due time is now. watch
-// may be nil; otherwise it is called from time to time with how many of the slot's tasks have ended.
+// may be nil; otherwise it is called again and again while the slot waits, and then from
+// time to time with how many of its tasks have ended.
 func (a *App) RunJob(ctx context.Context, j *project.Job, due time.Time, onlyFailed bool, watch func(s record.Slot, done, total int)) (record.Slot, error) {
 	ask := a.slots().RunNow
 	if onlyFailed {
@@ -96,7 +97,11 @@ func (a *App) slotProgress(ctx context.Context, watch func(s record.Slot, done, 
 	}
 	var last time.Time
 	return func(s record.Slot) {
-		if s.State == slot.Waiting || s.State.IsOpen() && time.Since(last) < progressPoll {
+		if s.State == slot.Waiting {
+			watch(s, 0, 0)
+			return
+		}
+		if s.State.IsOpen() && time.Since(last) < progressPoll {
 			return
 		}
 		if n, _, err := a.work().Summarize(ctx, s.Ref); err == nil {
