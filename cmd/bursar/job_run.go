@@ -91,7 +91,7 @@ func (c *cli) runJob(ctx context.Context, a *app.App, j *project.Job, due time.T
 	return errors.Join(err, failedSlot(&s, zoneOf(j)))
 }
 
-// waitsSilently is how long a slot waits before people are told what for.
+// waitsSilently is how long a slot waits before people are informed.
 const waitsSilently = time.Second
 
 // announce returns a function that names a slot on standard error when it begins, says what one waits for that does not begin soon, and then calls

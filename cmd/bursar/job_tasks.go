@@ -29,7 +29,7 @@ func (c *cli) jobTasksCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tasks JOB SLOT",
 		Short: "List the tasks of a slot with their outcomes",
-		Long: `Lists the tasks of a slot in the order in which they are executed: the partition key, the state, how many attempts have ended, how long
+		Long: `Lists the tasks of a slot in the order in which they begin, about; only with concurrency 1 exactly: the partition key, the state, how many attempts have ended, how long
 the last one took, exit code, error, and the worker that has recorded this. Of the latest slots, ` + "`latest`" + ` is the newest that has begun.
 
   waiting    for its first or next attempt

@@ -119,7 +119,7 @@ func TestUsersCrontab(t *testing.T) {
 	}
 	wantLeft := "5 MAILTO=ops@example.com: output is not mailed\n10 @reboot /opt/shop/daemon: a job is due at a time\n"
 	compareLeft(t, r, wantLeft)
-	compareNotes(t, r, "executed once at each time", "start in the project folder", "where the clock changes", "remove the & of line 14")
+	compareNotes(t, r, "executed once at each time", "any machine with the role job", "start in the project folder", "where the clock changes", "remove the & of line 14")
 	if !strings.HasPrefix(r.Jobs[0].YAML, "# Reminds customers\n# of open invoices.\n# Line 8 of a crontab: 0 8 * * mon-fri") {
 		t.Errorf("got\n%s", r.Jobs[0].YAML)
 	}
@@ -192,7 +192,7 @@ func TestSystemCrontab(t *testing.T) {
 9 @reboot         checker    if`+" [ -x /usr/sbin/checker ]; then nice -n10 /usr/sbin/checker -R; fi"+`: a job is due
 10 checker: a task
 14 www-data: a task`)
-	compareNotes(t, r, "executed once", "start in the project folder")
+	compareNotes(t, r, "executed once", "any machine with the role job", "start in the project folder")
 	if got := jobs["check"].Task.Exec[2]; got != `if [ -x /usr/share/raid/check ] && [ $(date +%d) -le 7 ]; then /usr/share/raid/check --all --quiet; fi` {
 		t.Errorf("got %s", got)
 	}

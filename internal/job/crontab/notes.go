@@ -46,6 +46,7 @@ func (i *importer) notes() (notes []string) {
 	}
 	add(true, "as with cron, a command is executed once at each time, however it ends, also while an earlier one is executed, and not for times that were "+
 		"missed; jobs have the longest `timeout`, 168h. Where a command may be repeated, remove `once` and `retry`, and let `catch_up` be `latest`")
+	add(true, "any machine with the role job executes commands, and not that of the crontab only")
 	add(f.folder, "commands start in the project folder, and not in the home folder of a user")
 	add(f.path, "programs are searched for in the PATH of the worker, and not in cron's /usr/bin:/bin; all other variables of a worker are set, too")
 	add(f.zone, "where the clock changes, a time that it skips is due at the first instant after the gap, and one that it shows twice is due once, at the "+

@@ -19,7 +19,7 @@ func (i *importer) variable(line int, name, value string) {
 	switch name {
 	case "MAILTO", "MAILFROM", "CONTENT_TYPE", "CONTENT_TRANSFER_ENCODING":
 		if value != "" {
-			i.leave(line, name+"="+value, "output is not mailed: it is kept with its task, and a slot that fails raises an alert")
+			i.leave(line, name+"="+value, "output is not mailed: it is kept with its task, and a slot that fails is reported in a line of `bursar up`, in its log, and by the metric bursar_job_slots_total")
 		}
 		return
 	case "RANDOM_DELAY":
