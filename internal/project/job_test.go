@@ -233,6 +233,7 @@ retry: {exit_codes: {data: [65, 66], transient: [75]}}
 var brokenPrograms = []struct{ change, to, want string }{
 	{"list: [a, b]", "count: 0", "2: `count` must be a whole number from 1 to 1000000"},
 	{"list: [a, b]", "count: 1000001", "2: `count` must be a whole number from 1 to 1000000"},
+	{"partition:", "timezone: UTC\npartition:", "2: unknown key `timezone`; did you mean `zone`?"},
 	{"list: [a, b]", "", "2: `partition` has no kind: it needs one of list, count, sql, command"},
 	{"list: [a, b]", "list: []", "2: `list` must be a list of 1 to 4096 texts"},
 	{"list: [a, b]", "list: [a, a]", "2: `list` lists `a` twice"},

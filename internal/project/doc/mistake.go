@@ -122,6 +122,17 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
+// otherNames are what schedulers elsewhere call some keys.
+var otherNames = map[string]string{"timezone": "zone", "depends_on": "after", "retries": "retry"}
+
+// elsewhere returns the known key that has another name elsewhere, or "".
+func elsewhere(name string, known []string) string {
+	if key := otherNames[name]; slices.Contains(known, key) {
+		return key
+	}
+	return ""
+}
+
 // DidYouMean is the end of a message about an unknown name: it suggests the nearest known name, if there is one.
 func DidYouMean(name string, known []string) string { return suggest(Nearest(name, known)) }
 

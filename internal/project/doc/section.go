@@ -3,6 +3,7 @@
 package doc
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -83,7 +84,7 @@ func (o *Section) unknown(key *yaml.Node, known []string) {
 		o.Src.Fail(key.Line, "a space is missing after the colon: write `%s`", write)
 		return
 	}
-	likely := Nearest(key.Value, known)
+	likely := cmp.Or(Nearest(key.Value, known), elsewhere(key.Value, known))
 	o.Misspelt[likely] = true
 	o.Src.Fail(key.Line, "unknown key %s%s", Brief(key.Value), suggest(likely))
 }
