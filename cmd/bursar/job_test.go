@@ -95,6 +95,20 @@ func (o outcomes) Execute(_ context.Context, a task.Attempt) task.Outcome { retu
 // execute executes the tasks of a slot, and ends it.
 func (r *jobRecorder) execute(ref record.Ref, o outcomes) {
 	r.t.Helper()
+	r.attempt(ref, o)
+	sum, _, err := r.work.Summarize(r.t.Context(), ref)
+	if err == nil {
+		r.now = r.now.Add(1500 * time.Millisecond)
+		_, err = r.slots.End(r.t.Context(), r.job(ref.Job), ref, sum)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// attempt executes the tasks of a slot that are due.
+func (r *jobRecorder) attempt(ref record.Ref, o outcomes) {
+	r.t.Helper()
 	j := r.job(ref.Job)
 	d, err := r.work.Divide(r.t.Context(), j, ref, func(_ context.Context, columns func([]string) error, add func(chunk.Partition) error) error {
 		err := columns(nil)
@@ -107,14 +121,6 @@ func (r *jobRecorder) execute(ref record.Ref, o outcomes) {
 	})
 	for number := 0; number < d.Chunks && err == nil; number++ {
 		_, err = r.work.Execute(r.t.Context(), chunk.Execution{Job: j, Ref: ref, Chunk: number, Tasks: o, ClaimAll: true})
-	}
-	var sum record.Summary
-	if err == nil {
-		sum, _, err = r.work.Summarize(r.t.Context(), ref)
-	}
-	if err == nil {
-		r.now = r.now.Add(1500 * time.Millisecond)
-		_, err = r.slots.End(r.t.Context(), j, ref, sum)
 	}
 	if err != nil {
 		r.t.Fatal(err)

@@ -150,7 +150,7 @@ func (e *explanation) tasks() {
 		e.line("failed", withTask(&e.Failed[i], e.Failed[i].Error))
 	}
 	for i := range e.Retried {
-		e.line("tried again", withTask(&e.Retried[i], describeRetry(&e.Retried[i], e.zone)))
+		e.line("retried", withTask(&e.Retried[i], describeRetry(&e.Retried[i], e.zone)))
 	}
 }
 
