@@ -43,10 +43,12 @@ func TestDescribeAlert(t *testing.T) {
 	ref := record.Ref{Job: "calls", Due: time.Date(2026, 11, 25, 8, 0, 0, 0, time.UTC)}
 	const name = "Slot calls/2026-11-25T08:00:00Z "
 	for want, s := range map[string]record.Slot{
-		name + "has failed: 2 of 1,000 tasks: task \"a\": exit code 70": {Ref: ref, State: slot.Failed, Summary: record.Summary{Tasks: 1000, Failed: 2, Error: "task \"a\": exit code 70"}},
-		name + "has failed: cancelled by ann":                           {Ref: ref, State: slot.Failed, Reason: "cancelled by ann"},
-		name + "is blocked: load has failed; when that is repaired, `bursar job run calls --slot 2026-11-25T08:00:00Z` executes it": {Ref: ref, State: slot.Blocked, Reason: "load has failed"},
-		name + "is late: it has not ended by its deadline":                                                                          {Ref: ref, State: slot.Waiting},
+		name + "has failed: 2 of 1,000 tasks: task a: exit code 70": {Ref: ref, State: slot.Failed, Summary: record.Summary{Tasks: 1000, Failed: 2, Error: "task a: exit code 70"}},
+		name + "has failed: cancelled by ann":                       {Ref: ref, State: slot.Failed, Reason: "cancelled by ann"},
+		name + "is blocked: load has failed; when that is repaired, `bursar job run calls --slot 2026-11-25T08:00:00Z` executes it": {
+			Ref: ref, State: slot.Blocked, Reason: "load has failed",
+		},
+		name + "is late: it has not ended by its deadline": {Ref: ref, State: slot.Waiting},
 		name + "is late: it ended after its deadline, 2h after it was due": {
 			Ref: ref, State: slot.Late, Reason: "it ended after its deadline, 2h after it was due",
 		},

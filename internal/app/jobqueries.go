@@ -182,7 +182,8 @@ func (a *App) JobWhy(ctx context.Context, j *project.Job, ref record.Ref) (e Job
 	default:
 		return e, nil
 	}
-	return e, a.addFailures(ctx, &e)
+	err = a.addFailures(ctx, &e)
+	return e, err
 }
 
 // ExecutesJobs reports whether a process is up that executes slots. If that cannot be found out, one may be.

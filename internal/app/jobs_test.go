@@ -81,7 +81,7 @@ func TestJobOfPrograms(t *testing.T) {
 task: {exec: [sh, -c, 'echo "$BURSAR_JOB $1 $SECRET"; test "$1" != bad || exit 65', x, "{{.key}}"], env: {SECRET: "vault-like"}}
 `}, nil)
 	s, tasks := runJob(t, a, "calls")
-	if s.State != slot.Failed || s.Summary.Done != 2 || s.Summary.Failed != 1 || !strings.Contains(s.Summary.Error, `task "bad"`) || s.Summary.Class != "data" {
+	if s.State != slot.Failed || s.Summary.Done != 2 || s.Summary.Failed != 1 || !strings.Contains(s.Summary.Error, `task bad`) || s.Summary.Class != "data" {
 		t.Errorf("%+v", s)
 	}
 	if *tasks[1].Exit != 65 || tasks[1].Attempts != 1 {
