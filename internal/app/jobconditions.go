@@ -6,8 +6,10 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"bursar/internal/column"
 	"bursar/internal/failure"
@@ -22,12 +24,15 @@ const (
 
 // conditions are those that wait to be asked. Several goroutines may use them.
 type conditions struct {
-	ask  func(ctx context.Context, sql []string) ([]bool, error)
-	turn chan struct{} // held by whoever asks
+	ask   func(ctx context.Context, sql []string) ([]bool, error)
+	turns chan struct{} // one is held by whoever asks: a slow condition does not hold up all others
 
 	mu      sync.Mutex // guards waiting
 	waiting []*condition
 }
+
+// statementsAtOnce is how many statements with conditions are executed at a time.
+const statementsAtOnce = 4
 
 // condition is a query whose answer is true or not.
 type condition struct {
@@ -38,7 +43,7 @@ type condition struct {
 }
 
 func newConditions(ask func(ctx context.Context, sql []string) ([]bool, error)) *conditions {
-	return &conditions{ask: ask, turn: make(chan struct{}, 1)}
+	return &conditions{ask: ask, turns: make(chan struct{}, statementsAtOnce)}
 }
 
 // isTrue asks whether a condition is true, together with all that wait. If that fails, each of them is asked alone: the fault of one, and the
@@ -48,41 +53,62 @@ func (c *conditions) isTrue(ctx context.Context, sql string) (bool, error) {
 	c.mu.Lock()
 	c.waiting = append(c.waiting, own)
 	c.mu.Unlock()
+	byItself := false
 	select {
 	case <-own.done:
-	case c.turn <- struct{}{}:
-		c.askUntil(ctx, own)
-		<-c.turn
+	case c.turns <- struct{}{}:
+		byItself = c.askUntil(ctx, own)
+	case <-ctx.Done():
+	}
+	select {
+	case <-own.done:
 	case <-ctx.Done():
 		return false, context.Cause(ctx) // its answer is of no use to anybody
 	}
-	if own.err == nil {
-		return own.yes, nil
+	if own.err == nil || byItself {
+		return own.yes, own.err
 	}
 	answers, err := c.ask(ctx, []string{sql})
 	return err == nil && answers[0], err
 }
 
-// askUntil asks what waits, until a condition was asked.
-func (c *conditions) askUntil(ctx context.Context, own *condition) {
+// askUntil asks what waits, until a condition was asked or others ask it, and gives the turn back. It reports whether it was asked by itself.
+func (c *conditions) askUntil(ctx context.Context, own *condition) (byItself bool) {
+	defer func() { <-c.turns }()
 	for {
-		select {
-		case <-own.done:
-			return
-		default:
-		}
 		list := c.take()
-		sql := make([]string, len(list))
-		for i, one := range list {
-			sql[i] = one.sql
+		if len(list) == 0 {
+			return false
 		}
-		answers, err := c.ask(ctx, sql)
+		c.askTogether(ctx, list)
+		if slices.Contains(list, own) {
+			return len(list) == 1
+		}
+	}
+}
+
+// errNotAnswered is the error of conditions that must be asked again: the statement was not executed to its end, or took so long that its
+// answers are old.
+var errNotAnswered = errors.New("only_if: not answered")
+
+func (c *conditions) askTogether(ctx context.Context, list []*condition) {
+	answers, err := []bool(nil), errNotAnswered
+	defer func() {
 		for i, one := range list {
 			if one.err = err; err == nil {
 				one.yes = answers[i]
 			}
 			close(one.done)
 		}
+	}()
+	sql := make([]string, len(list))
+	for i, one := range list {
+		sql[i] = one.sql
+	}
+	began := time.Now()
+	answers, err = c.ask(ctx, sql)
+	if len(list) > 1 && time.Since(began) > publishedMost {
+		err = errNotAnswered
 	}
 }
 

@@ -22,7 +22,7 @@ func TestConditionsTogether(t *testing.T) {
 		first      = make(chan int)
 		begin      = make(chan struct{})
 	)
-	c := newConditions(func(_ context.Context, sql []string) ([]bool, error) {
+	c := oneAtATime(func(_ context.Context, sql []string) ([]bool, error) {
 		if statements++; statements == 1 {
 			first <- len(sql)
 			<-begin
@@ -50,6 +50,58 @@ func TestConditionsTogether(t *testing.T) {
 	}
 }
 
+// oneAtATime are conditions of which one statement is executed at a time.
+func oneAtATime(ask func(context.Context, []string) ([]bool, error)) *conditions {
+	c := newConditions(ask)
+	c.turns = make(chan struct{}, 1)
+	return c
+}
+
+// TestSlowCondition does not hold up others, and neither does a panic. A condition that was asked by itself is asked once.
+func TestSlowCondition(t *testing.T) {
+	t.Parallel()
+	slow, asked := make(chan struct{}), make(chan struct{}, 9)
+	c := newConditions(func(_ context.Context, sql []string) ([]bool, error) {
+		asked <- struct{}{}
+		switch sql[0] {
+		case "slow":
+			<-slow
+		case "panics":
+			panic("impossible")
+		case "fails":
+			return nil, errors.New("connection refused")
+		}
+		return []bool{true}, nil
+	})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		if yes, err := c.isTrue(t.Context(), "slow"); !yes || err != nil {
+			t.Errorf("slow: %v, %v", yes, err)
+		}
+	})
+	<-asked
+	for range 2 * statementsAtOnce {
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = c.isTrue(t.Context(), "panics")
+		}()
+		<-asked
+	}
+	if yes, err := c.isTrue(t.Context(), "quick"); !yes || err != nil {
+		t.Errorf("quick: %v, %v", yes, err)
+	}
+	<-asked
+	if _, err := c.isTrue(t.Context(), "fails"); err == nil {
+		t.Error("no error")
+	}
+	<-asked
+	if len(asked) > 0 {
+		t.Error("it was asked twice")
+	}
+	close(slow)
+	asking.Wait()
+}
+
 // awaitWaiting returns when some conditions wait.
 func (c *conditions) awaitWaiting(n int) {
 	for count := 0; count < n; runtime.Gosched() {
@@ -63,7 +115,7 @@ func (c *conditions) awaitWaiting(n int) {
 func TestConditionsFault(t *testing.T) {
 	t.Parallel()
 	begin, taken, first := make(chan struct{}), make(chan struct{}), true
-	c := newConditions(func(ctx context.Context, sql []string) ([]bool, error) {
+	c := oneAtATime(func(ctx context.Context, sql []string) ([]bool, error) {
 		if first {
 			first = false
 			taken <- struct{}{}

@@ -14,5 +14,8 @@ func (s jobSteps) Release(ctx context.Context, ref record.Ref, number int) ([]in
 	ctx, diskErr, endWatch := s.disk.watch(ctx)
 	defer endWatch()
 	added, err := s.work().Release(ctx, ref, number)
-	return added, errors.Join(diskErr(), err)
+	if err != nil {
+		err = errors.Join(diskErr(), err)
+	}
+	return added, err
 }

@@ -82,6 +82,10 @@ func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, h flo
 	if err != nil {
 		return chunk.Executed{}, err
 	}
+	first, err := s.firstRun(ctx, j, ref)
+	if err != nil {
+		return chunk.Executed{}, err
+	}
 	beginning, stop := context.WithCancel(ctx)
 	defer stop()
 	beginning, diskErr, endWatch := s.disk.watch(beginning)
@@ -95,12 +99,21 @@ func (s jobSteps) Execute(ctx context.Context, ref record.Ref, number int, h flo
 	}()
 	done, err := s.work().Execute(ctx, chunk.Execution{
 		Job: j, Ref: ref, Chunk: number, Tasks: executor, Stop: beginning.Done(), Released: h.Released,
-		ClaimAll: j.Task.Email != nil && s.Project.Config.Mail.Sent != "", AfterLoss: h.AfterLoss,
+		ClaimAll: j.Task.Email != nil && s.Project.Config.Mail.Sent != "", First: first, AfterLoss: h.AfterLoss,
 	})
 	if err == nil && done.Remaining > 0 {
 		err = diskErr()
 	}
 	return done, err
+}
+
+// firstRun returns the run that had all tasks of a slot with statements that has what other runs have not done.
+func (s jobSteps) firstRun(ctx context.Context, j *project.Job, ref record.Ref) (*int, error) {
+	if j.Task.SQL == "" || ref.Run == 0 {
+		return nil, nil
+	}
+	now, err := s.slots().Get(ctx, ref)
+	return now.FirstRun, err
 }
 
 // Finish records the end of a slot, unless chunks remain. It logs an error after which the workflow of the slot fails: it is started again, and

@@ -15,6 +15,9 @@ func TestHide(t *testing.T) {
 	if err.Error() != "dial vault:smtp: lookup vault:smtp: EOF" || !errors.Is(err, io.EOF) {
 		t.Error(err)
 	}
+	if err := Hide(errors.New("send through mail:25"), "vault:mail-address", "mail", "mail:25", "a"); err.Error() != "send through vault:mail-address" {
+		t.Error(err)
+	}
 	if err := Hide(nil, "vault:smtp", "x"); err != nil {
 		t.Error(err)
 	}

@@ -65,7 +65,7 @@ func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, sourc
 // beginDivision records that an attempt divides the slot, so that earlier ones write nothing any more. If the slot is divided, it returns how.
 func (w *Work) beginDivision(ctx context.Context, ref record.Ref, d *division) (fixed *division, err error) {
 	err = w.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		if fixed, err = getDivision(tx, ref); err != nil || fixed != nil && fixed.Complete {
+		if fixed, err = getDivision(tx, ref); err != nil || fixed.isFixed() {
 			return err
 		}
 		fixed = nil
@@ -74,8 +74,11 @@ func (w *Work) beginDivision(ctx context.Context, ref record.Ref, d *division) (
 	return fixed, err
 }
 
+// isFixed reports whether a slot is divided, or has ended before it was.
+func (d *division) isFixed() bool { return d != nil && (d.Complete || d.Cancelled != nil) }
+
 func divided(d *division) Divided {
-	if d == nil {
+	if d == nil || !d.Complete {
 		return Divided{}
 	}
 	return Divided{Tasks: d.Tasks, Chunks: d.Chunks}
@@ -133,13 +136,16 @@ func (w *Work) Failed(ref record.Ref) Source {
 		case err != nil:
 			return err
 		case d == nil || !d.Complete:
-			return badPartition("the tasks of %s are not known any more: run the whole slot", ref)
+			return errForgotten(ref)
 		case d.Columns != nil:
 			if err := columns(d.Columns); err != nil {
 				return err
 			}
 		}
 		return w.eachChunk(ctx, ref, func(_ int, tasks *partitions, o *outcomes) error {
+			if tasks.Values != nil && d.Columns == nil { // a repaired division
+				return errForgotten(ref)
+			}
 			for i, key := range tasks.Keys {
 				if s := o.state(i); s == Done || s == Excluded || s == moved {
 					continue
@@ -210,6 +216,10 @@ func (p *partitioning) add(one Partition) error {
 	return nil
 }
 
+func errForgotten(ref record.Ref) error {
+	return badPartition("the tasks of %s are not known any more: run the whole slot", ref)
+}
+
 func badPartition(format string, args ...any) error {
 	return failure.Wrap(failure.Data, fmt.Errorf(format, args...))
 }
@@ -260,7 +270,7 @@ func (w *Work) writeChunks(ctx context.Context, ref record.Ref, d *division, lis
 		d.Complete = len(some) == len(chunks)
 		err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
 			var err error
-			if fixed, err = getDivision(tx, ref); err != nil || fixed != nil && fixed.Complete {
+			if fixed, err = getDivision(tx, ref); err != nil || fixed.isFixed() {
 				return err
 			}
 			if fixed == nil || fixed.Attempt != d.Attempt {

@@ -47,6 +47,8 @@ type Execution struct {
 	Released func(ctx context.Context, chunk int)
 	// ClaimAll lets the tasks of a chunk be claimed together, because whether an attempt has had its effect can be found out.
 	ClaimAll bool
+	// First is the run that had all tasks of this one, if they are what other runs have not done: statements are executed once for both.
+	First *int
 	// AfterLoss says that a worker was lost which had the chunk: it may be a task that ended it.
 	AfterLoss bool
 }
@@ -78,13 +80,16 @@ func (w *Work) Execute(ctx context.Context, e Execution) (Executed, error) {
 	err = x.run(ctx)
 	close(ended)
 	watch.Wait()
-	return x.finish(ctx, err)
+	done, err := x.finish(ctx, err)
+	x.reports.Wait()
+	return done, err
 }
 
 // execution is a chunk that is executed. mu guards what the watching goroutine uses as well.
 type execution struct {
 	Execution
-	cancel context.CancelCauseFunc
+	cancel  context.CancelCauseFunc
+	reports sync.WaitGroup // of chunks that were added: they may take long, and nothing waits for them but the end
 
 	mu      sync.Mutex
 	chunk   *loaded
@@ -189,8 +194,16 @@ func (x *execution) attemptOf(i int) task.Attempt {
 	o, key := &x.chunk.outcomes, x.chunk.tasks.Keys[i]
 	return task.Attempt{
 		ID: taskID(x.Ref, key), Job: x.Ref.Job, Key: key, Due: x.Ref.Due, Zone: x.Job.Zone, Run: x.Ref.Run, Number: o.attempts(i) + 1,
-		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.mayHaveEffect(i), Execution: x.Ref.String(), Live: x.live.start(i, x.began, x.chunk.work.Worker),
+		Columns: x.chunk.columns, Values: x.chunk.values(i), Uncertain: x.mayHaveEffect(i), Execution: x.firstRun().String(), Live: x.live.start(i, x.began, x.chunk.work.Worker),
 	}
+}
+
+func (x *execution) firstRun() record.Ref {
+	ref := x.Ref
+	if x.First != nil {
+		ref.Run = *x.First
+	}
+	return ref
 }
 
 // apply changes the outcome of a task after an attempt.
@@ -275,10 +288,12 @@ func (x *execution) watch(ctx context.Context, ended <-chan struct{}) {
 			x.cancel(err)
 			return
 		}
-		for _, number := range added {
-			if x.Released != nil {
-				x.Released(ctx, number)
-			}
+		if x.Released != nil && len(added) > 0 {
+			x.reports.Go(func() {
+				for _, number := range added {
+					x.Released(ctx, number)
+				}
+			})
 		}
 	}
 }

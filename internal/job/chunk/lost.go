@@ -10,14 +10,20 @@ import (
 
 const lostAttempt = "its worker has ended while it was executed"
 
-// noteBegin records durably that an attempt of a task begins, if a worker was lost with these tasks before. Otherwise nothing is written: most
-// tasks are quick, and few workers are lost. Tasks that are claimed are known to have begun.
+// noteBegin records durably that an attempt of a task begins, if a worker was lost with it, or with tasks of its chunk, before. Otherwise
+// nothing is written: most tasks are quick, and few workers are lost. Tasks that are claimed are known to have begun.
 func (x *execution) noteBegin(ctx context.Context, i int) error {
-	if !x.AfterLoss || claims(x.Job) {
+	known := x.chunk.outcomes.Details[i]
+	if claims(x.Job) || !x.AfterLoss && (known == nil || !known.Lost) {
 		return nil
 	}
-	x.chunk.outcomes.detail(i).Begun, x.changed = true, true
-	return x.write(ctx)
+	d := x.chunk.outcomes.detail(i)
+	d.Begun, x.changed = true, true
+	err := x.write(ctx)
+	if err != nil {
+		d.Begun = false // it does not begin
+	}
+	return err
 }
 
 // countLost counts the attempts that have begun and of which no end is recorded.
@@ -32,7 +38,7 @@ func (x *execution) countLost() {
 			continue
 		}
 		d.Attempts = o.attempts(i) + 1
-		d.Error, d.Class = lostAttempt, failure.Transient.String()
+		d.Lost, d.Error, d.Class = true, lostAttempt, failure.Transient.String()
 		d.Retry = x.chunk.work.Now().Add(retryWait(x.Job.Retry, failure.Transient, d.Attempts)).UTC()
 		if d.Attempts >= x.Job.Retry.Attempts {
 			o.setState(i, Failed)

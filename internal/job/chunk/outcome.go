@@ -58,6 +58,7 @@ type Detail struct {
 	Memory   int64     `json:"memory,omitempty"` // bytes, at most resident
 	Cut      int64     `json:"cut,omitempty"`    // bytes of output that were not kept
 	Begun    bool      `json:"begun,omitempty"`  // an attempt has begun; not all that begin are recorded
+	Lost     bool      `json:"lost,omitempty"`   // the last attempt was lost with its worker
 }
 
 // newOutcomes returns the outcomes of tasks that nobody has begun.

@@ -5,6 +5,7 @@ package chunk
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -167,8 +168,14 @@ func (w *Work) CancelRest(ctx context.Context, ref record.Ref) error {
 	chunks := 0
 	err := w.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		d, err := getDivision(tx, ref)
-		if err != nil || d == nil {
+		if err != nil {
 			return err
+		}
+		if d == nil {
+			d = &division{}
+		}
+		if !d.Complete {
+			d.Attempt = rand.Text() // whoever divides it is superseded
 		}
 		now := w.Now().UTC()
 		d.Cancelled, chunks = &now, d.Chunks

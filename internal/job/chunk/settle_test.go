@@ -10,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/failure"
+	"bursar/internal/job/record"
+	"bursar/internal/job/slot"
 	"bursar/internal/job/task"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -99,12 +102,12 @@ func TestTaskThatEndsItsWorker(t *testing.T) {
 	s := newSlot(t, func(j *project.Job) { j.Partition.Count = 8 }) // chunks of two; three attempts
 	s.divide(nil)
 	begun := 0
-	for range 10 {
+	for i := range 10 {
 		x, err := s.work.load(t.Context(), s.ref, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := newExecution(Execution{Job: s.job, Ref: s.ref, Chunk: 0, AfterLoss: true}, x)
+		e := newExecution(Execution{Job: s.job, Ref: s.ref, Chunk: 0, AfterLoss: i == 0}, x) // later losses are known by themselves
 		e.countLost()
 		begins, err := e.begin(t.Context(), 0) // and the worker is lost
 		if begins {
@@ -159,5 +162,94 @@ func TestCancelledWhileItIsExecuted(t *testing.T) {
 	list := s.tasks()
 	if list[0].State != Failed || !strings.Contains(list[0].Error, "is not known") || list[1].State != Cancelled {
 		t.Errorf("%+v", list[:2])
+	}
+}
+
+// TestBeginThatIsNotRecorded does not count as an attempt: the task has not begun.
+func TestBeginThatIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Retry.Attempts = 1 })
+	s.divide(nil)
+	w, faulty := s.worker("w1"), &faultyCatalog{Catalog: s.work.Catalog, faults: []fault{refused}}
+	w.Catalog = faulty
+	tasks := &calls{}
+	e := s.execution(0, tasks)
+	e.AfterLoss = true
+	if _, err := w.Execute(t.Context(), e); err == nil || len(tasks.keys()) > 0 {
+		t.Errorf("%v after %d attempts", err, len(tasks.keys()))
+	}
+	s.execute(s.work, 0, tasks)
+	if one := s.tasks()[0]; one.State != Done || len(tasks.keys()) != 1 {
+		t.Errorf("%+v after %d attempts", one, len(tasks.keys()))
+	}
+}
+
+// TestDivisionAfterCancel: who divides a slot that has ended meanwhile changes nothing, whether or not it had begun before.
+func TestDivisionAfterCancel(t *testing.T) {
+	t.Parallel()
+	for _, begun := range []bool{false, true} {
+		s := newSlot(t, func(j *project.Job) { j.Partition.SQL = "SELECT 1" })
+		cancel := func() {
+			if err := s.work.CancelRest(t.Context(), s.ref); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !begun {
+			cancel()
+		}
+		d := s.divide(func(ctx context.Context, columns func([]string) error, add func(Partition) error) error {
+			cancel()
+			return rows([2]string{"t", "1"})(ctx, columns, add)
+		})
+		tasks := &calls{}
+		_, err := s.work.Execute(t.Context(), s.execution(0, tasks))
+		if d.Chunks > 0 || len(tasks.keys()) > 0 {
+			t.Errorf("begun %v: %+v, executed %q, %v", begun, d, tasks.keys(), err)
+		}
+		v := &Verification{Work: s.work, Kept: due.Add(-time.Hour)}
+		ended := due
+		slot := &record.Slot{Ref: s.ref, State: slot.Failed, Began: &ended, Ended: &ended, Summary: record.Summary{Error: "it was cancelled"}}
+		if err := errors.Join(v.Slot(t.Context(), slot), v.Faults.Err()); err != nil {
+			t.Errorf("begun %v: verify: %v", begun, err)
+		}
+	}
+}
+
+// TestFailedOfRepairedDivision is refused: the columns of the values are lost.
+func TestFailedOfRepairedDivision(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(j *project.Job) { j.Partition.SQL = "SELECT 1" })
+	s.divide(rows([2]string{"t", "1"}))
+	s.execute(s.work, 0, &calls{do: func(context.Context, task.Attempt) task.Outcome { return failed(failure.Data, "no") }})
+	err := s.work.Catalog.Update(t.Context(), func(tx catalog.Tx) error {
+		d, err := getDivision(tx, s.ref)
+		if err != nil {
+			return err
+		}
+		d.Columns = nil
+		return tx.Put(divisionKey(s.ref), d)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.ref
+	s.ref.Run = 1
+	if _, err := s.work.Divide(t.Context(), s.job, s.ref, s.work.Failed(before)); err == nil || !strings.Contains(err.Error(), "run the whole slot") {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestFirstRun: statements of a run that has what others have not done are those of the run that had all.
+func TestFirstRun(t *testing.T) {
+	t.Parallel()
+	s := newSlot(t, func(*project.Job) {})
+	first := s.ref
+	s.ref.Run = 2
+	s.divide(nil)
+	tasks := &calls{}
+	e := s.execution(0, tasks)
+	e.First = &first.Run
+	if _, err := s.work.Execute(t.Context(), e); err != nil || len(tasks.list) != 1 || tasks.list[0].Execution != first.String() {
+		t.Errorf("%+v, %v", tasks.list, err)
 	}
 }

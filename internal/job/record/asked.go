@@ -87,7 +87,7 @@ func (d *decision) ask(j *project.Job, ref *Ref, by string) error {
 }
 
 // RunFailed records that a person asks for what is not done of a due time whose newest run has ended: its next run has only the tasks of that
-// run that are neither done nor excluded. If that run could not be divided into tasks, the next one has all.
+// run that are neither done nor excluded. A run that was not divided into tasks has left those of the run before.
 func (s *Slots) RunFailed(ctx context.Context, jobs []*project.Job, j *project.Job, due time.Time, by string) (ref Ref, err error) {
 	ref = Ref{Job: j.Name, Due: due.UTC().Truncate(time.Second)}
 	_, err = s.update(ctx, jobs, func(d *decision) error {
@@ -100,13 +100,16 @@ func (s *Slots) RunFailed(ctx context.Context, jobs []*project.Job, j *project.J
 			return notFound(ref)
 		case before.State.IsOpen():
 			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: it is %s: wait until it has ended", before.In(zoneOf(j)), before.State))
-		case before.Summary.Tasks > 0 && before.Summary.Failed+before.Summary.Cancelled == 0:
+		case before.State == slot.Done, before.State == slot.Late, before.Summary.Tasks > 0 && before.Summary.Failed+before.Summary.Cancelled == 0:
 			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: all its tasks are done or excluded", before.In(zoneOf(j))))
 		}
 		ref.Run = before.Run + 1
-		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by}
-		if before.Summary.Tasks > 0 {
+		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by, FailedOf: before.FailedOf, FirstRun: before.FirstRun}
+		if before.Summary.Tasks > 0 { // else it has executed nothing
 			next.FailedOf = &before.Run
+		}
+		if next.FirstRun == nil {
+			next.FirstRun = next.FailedOf
 		}
 		return put(d.tx, next)
 	})

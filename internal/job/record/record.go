@@ -63,6 +63,7 @@ type Slot struct {
 	By     string     `json:"by,omitempty"`     // who has asked for it
 
 	FailedOf *int `json:"failed_of,omitempty"` // a run of the same due time: only tasks that it has not done are executed; nil: all
+	FirstRun *int `json:"first_run,omitempty"` // with FailedOf: the run that had all tasks
 
 	Began       *time.Time `json:"began,omitempty"`
 	Ended       *time.Time `json:"ended,omitempty"`

@@ -125,3 +125,41 @@ func TestBefore1970(t *testing.T) {
 		t.Errorf("%v are recorded", all)
 	}
 }
+
+// TestRunFailedAfterEmptyRun: a run of what has failed that was cancelled before it had tasks leaves those of the run before.
+func TestRunFailedAfterEmptyRun(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, "a", "0 * * * *")
+	w := newWorld(t, "2026-03-02T07:30:00Z", j)
+	first := w.to("2026-03-02T08:00:00Z").Start[0]
+	if _, err := w.End(t.Context(), j, first, Summary{Tasks: 100, Done: 99, Failed: 1, Error: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ref, err := w.RunFailed(t.Context(), w.jobs, j, first.Due, "ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := w.Get(t.Context(), ref)
+		if err != nil || s.FailedOf == nil || *s.FailedOf != 0 || s.FirstRun == nil || *s.FirstRun != 0 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if _, err := w.Cancel(t.Context(), ref, "ann"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRunFailedOfDoneSlot is refused, also if the slot had no tasks.
+func TestRunFailedOfDoneSlot(t *testing.T) {
+	t.Parallel()
+	j := newJob(t, "a", "0 * * * *")
+	w := newWorld(t, "2026-03-02T07:30:00Z", j)
+	first := w.to("2026-03-02T08:00:00Z").Start[0]
+	if _, err := w.End(t.Context(), j, first, Summary{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.RunFailed(t.Context(), w.jobs, j, first.Due, "ann"); err == nil {
+		t.Error("a slot without tasks is divided again")
+	}
+}

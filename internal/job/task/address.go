@@ -90,14 +90,23 @@ func (l *addressList) end() error {
 	address := strings.TrimSpace(l.part.String())
 	switch {
 	case address == "" && l.name == "":
-	case strings.ContainsFunc(l.name, unicode.IsControl):
-		return fmt.Errorf("the name %q contains control characters", l.name)
 	case !mail.IsAddress(address):
 		return fmt.Errorf("%q is not a valid address", address)
 	default:
-		l.out = append(l.out, (&netmail.Address{Name: l.name, Address: address}).String())
+		l.out = append(l.out, (&netmail.Address{Name: plainName(l.name), Address: address}).String())
 	}
 	l.part.Reset()
 	l.name, l.ended = "", false
 	return nil
+}
+
+// plainName returns a name without what would end a line, or be taken for an encoded word (RFC 2047).
+func plainName(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, name)
+	return strings.ReplaceAll(name, "=?", "= ?")
 }

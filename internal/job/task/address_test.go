@@ -25,6 +25,9 @@ func TestAddresses(t *testing.T) {
 		{"{{.name}} <{{.email}}>", "a <evil@example.net>, b", "a@b.c", `"a <evil@example.net>, b" <a@b.c>`},
 		{`"Ltd, \"Example\"" <{{.email}}>`, "", "a@b.c", `"Ltd, \"Example\"" <a@b.c>`},
 		{"{{.email}}@example.com", "", "ann", "<ann@example.com>"},
+		{"{{.name}} <{{.email}}>", "tab\tline\r\nBcc: evil@x.example", "a@b.c", `"tab line  Bcc: evil@x.example" <a@b.c>`},
+		{"{{.name}} <{{.email}}>", "=?utf-8?q?evil=40x?=", "a@b.c", `"= ?utf-8?q?evil=40x?=" <a@b.c>`},
+		{"ann@example.com (Ann), \"a b\"@example.com", "", "", "ann@example.com (Ann), \"a b\"@example.com"},
 	} {
 		e := executorOf(t, addressJob(c.list), Deps{})
 		got, err := e.texts[0].render(values{"name": c.name, "email": c.email})

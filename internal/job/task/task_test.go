@@ -53,7 +53,7 @@ func TestEmail(t *testing.T) {
 	e := executorOf(t, job, Deps{Mail: box.mail})
 	check(t, "sent", e.Execute(t.Context(), a), Done, failure.Bug, "", false)
 	want := mail.Message{
-		ID: testID, To: "<ann@example.com>", ReplyTo: "<billing@example.com>", Subject: "Invoice 7", Text: "Dear A & B", HTML: "<p>Dear A &amp; B</p>",
+		ID: testID, To: "<ann@example.com>", ReplyTo: "billing@example.com", Subject: "Invoice 7", Text: "Dear A & B", HTML: "<p>Dear A &amp; B</p>",
 	}
 	if len(box.sent) != 1 || fmt.Sprint(box.sent[0]) != fmt.Sprint(want) {
 		t.Errorf("sent %+v, want %+v", box.sent, want)

@@ -104,7 +104,12 @@ func (p *parser) text(key, content string) *text { return p.parse(key, content, 
 func (p *parser) sql(key, content string) *text { return p.parse(key, content, sqlFunction) }
 
 // addresses parses a list of addresses, in which each value stays within its address or name.
-func (p *parser) addresses(key, content string) *text { return p.parse(key, content, addressFunction) }
+func (p *parser) addresses(key, content string) *text {
+	if !strings.Contains(content, "{{") {
+		return p.text(key, content)
+	}
+	return p.parse(key, content, addressFunction)
+}
 
 // url parses a URL in which values are percent-encoded, unless it begins with one.
 func (p *parser) url(key, content string) *text {
