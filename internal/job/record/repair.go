@@ -4,8 +4,8 @@ package record
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,40 +13,87 @@ import (
 	"bursar/internal/job/slot"
 )
 
-// RepairLists lists the open slots of a job again, and nothing else. A listed slot without a document gets one: it is open, and goes on. It
-// returns what it has changed.
+// RepairLists removes misplaced documents, and lists the open slots of a job again. A listed slot without a document gets one: it is open, and
+// goes on. Runs that people have asked for are left to Restore and RepairState. It returns what it has changed.
 func (s *Slots) RepairLists(ctx context.Context, job string) (done []string, err error) {
 	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
 		done = nil
-		restore, stale, err := s.badLists(tx, job)
-		if err != nil {
-			return err
-		}
-		for _, key := range stale {
-			if err := tx.Delete(key); err != nil {
+		for _, repair := range []func(catalog.Tx, string) ([]string, error){removeMisplaced, s.repairListed, listAgain} {
+			some, err := repair(tx, job)
+			if err != nil {
 				return err
 			}
-			done = append(done, "removed "+key+", which lists no slot")
-		}
-		unlisted, err := unlistedSlots(tx, job)
-		if err != nil {
-			return err
-		}
-		for i := range restore {
-			done = append(done, fmt.Sprintf("restored the record of slot %s: it is %s", restore[i].Ref, restore[i].State))
-		}
-		for i := range unlisted {
-			done = append(done, fmt.Sprintf("listed slot %s as %s again", unlisted[i].Ref, unlisted[i].State))
-		}
-		for _, one := range append(restore, unlisted...) {
-			if err := put(tx, &one); err != nil {
-				return err
-			}
+			done = append(done, some...)
 		}
 		return nil
 	})
 	return done, err
 }
+
+// removeMisplaced removes the documents that have the key of another slot than theirs, so that a slot whose record they replace is restored.
+func removeMisplaced(tx catalog.Tx, job string) (done []string, err error) {
+	var keys []string
+	err = eachDocument(tx, job, "", func(key string, one *Slot) error {
+		if isMisplaced(key, one) {
+			keys = append(keys, key)
+			done = append(done, fmt.Sprintf("removed %s, which described slot %s as %s", key, one.Ref, one.State))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return done, deleteAll(tx, keys)
+}
+
+func deleteAll(tx catalog.Tx, keys []string) error {
+	for _, key := range keys {
+		if err := tx.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repairListed restores the slots that are listed without a document, and removes what lists slots that are not open.
+func (s *Slots) repairListed(tx catalog.Tx, job string) (done []string, err error) {
+	restore, stale, err := s.badLists(tx, job)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range stale {
+		done = append(done, "removed "+key+", which lists no slot")
+	}
+	for i := range restore {
+		if isUncertain(&restore[i]) {
+			continue
+		}
+		done = append(done, fmt.Sprintf("restored the record of slot %s: it is %s", restore[i].Ref, restore[i].State))
+		if err := put(tx, &restore[i]); err != nil {
+			return nil, err
+		}
+	}
+	return done, deleteAll(tx, stale)
+}
+
+// listAgain lists the open slots that are not listed.
+func listAgain(tx catalog.Tx, job string) (done []string, err error) {
+	unlisted, err := unlistedSlots(tx, job)
+	if err != nil {
+		return nil, err
+	}
+	for i := range unlisted {
+		done = append(done, fmt.Sprintf("listed slot %s as %s again", unlisted[i].Ref, unlisted[i].State))
+		if err := put(tx, &unlisted[i]); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
+// isUncertain reports whether it is unknown which tasks a slot without a record was to execute: a run that a person has asked for has perhaps
+// only those that had failed.
+func isUncertain(lost *Slot) bool { return lost.Run > 0 && lost.Kind == slot.Manual }
 
 // badLists returns the slots that are listed without a document, and the keys that list slots which are not open.
 func (s *Slots) badLists(tx catalog.Tx, job string) (restore []Slot, stale []string, err error) {
@@ -90,15 +137,11 @@ func listedKind(key, job string) slot.Kind {
 
 // unlistedSlots returns the open slots of a job that are not listed.
 func unlistedSlots(tx catalog.Tx, job string) (list []Slot, err error) {
-	err = tx.List(slotPrefix+job+"/", func(key string, value json.RawMessage) error {
-		var one Slot
-		if err := json.Unmarshal(value, &one); err != nil {
-			return fmt.Errorf("read %s: %w", key, err)
-		}
-		if isListed, err := isListed(tx, &one); err != nil || isListed || slotKey(one.Ref) != key {
+	err = eachDocument(tx, job, "", func(_ string, one *Slot) error {
+		if isListed, err := isListed(tx, one); err != nil || isListed {
 			return err
 		}
-		list = append(list, one)
+		list = append(list, *one)
 		return nil
 	})
 	return list, err
@@ -123,29 +166,64 @@ func (s *Slots) Restore(ctx context.Context, ref Ref, summary Summary, isOpen bo
 	})
 }
 
-// RepairState counts the slots of a job again, if its counters are wrong, and makes its state if it is missing. It returns what it has changed.
+// RepairState ends the runs that neither RepairLists nor Restore could restore. Then it counts the slots of a job again, if its counters are
+// wrong, and makes its state if it is missing. It returns what it has changed.
 func (s *Slots) RepairState(ctx context.Context, job string) (done []string, err error) {
 	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		done = nil
-		v := &verification{tx: tx, job: job}
-		if err := v.checkSlots(); err != nil {
+		ended, err := s.endLost(tx, job)
+		if err != nil {
 			return err
 		}
-		st, found, err := readState(tx, job)
-		if err != nil || found && st.Counters == v.counters.plus(st.Removed) {
-			return err
-		}
-		if found {
-			done = append(done, fmt.Sprintf("counted the slots of job %s again: %s; it had counted %s", job, v.counters.plus(st.Removed), st.Counters))
-		} else {
-			now := s.Now().UTC()
-			st.Since, st.Cursor = earliest(v.first, now), earliest(v.last, now)
-			done = append(done, fmt.Sprintf("made the state of job %s again from its slots, the last of which was due at %s; if it was paused, pause it again", job, st.Cursor.Format(time.RFC3339)))
-		}
-		st.Counters = v.counters.plus(st.Removed)
-		return tx.Put(stateKey(job), st)
+		counted, err := s.countAgain(tx, job)
+		done = slices.Concat(ended, counted)
+		return err
 	})
 	return done, err
+}
+
+// endLost ends the runs that people have asked for and that are still listed without a document. They have no tasks yet, and would execute all of
+// their due time if they went on, also those that are done.
+func (s *Slots) endLost(tx catalog.Tx, job string) (done []string, err error) {
+	lost, _, err := s.badLists(tx, job)
+	if err != nil {
+		return nil, err
+	}
+	now := s.Now().UTC()
+	for i := range lost {
+		one := &lost[i]
+		if !isUncertain(one) {
+			continue
+		}
+		one.State, one.Ended = slot.Failed, &now
+		one.Reason = "its record was lost, and with it which tasks it was to execute"
+		done = append(done, fmt.Sprintf("ended slot %s as failed: %s", one.Ref, one.Reason))
+		if err := put(tx, one); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
+}
+
+// countAgain counts the slots of a job, and corrects its state.
+func (s *Slots) countAgain(tx catalog.Tx, job string) (done []string, err error) {
+	v := &verification{tx: tx, job: job}
+	if err := v.checkSlots(); err != nil {
+		return nil, err
+	}
+	st, found, err := readState(tx, job)
+	counters := v.counters.plus(st.Removed)
+	if err != nil || found && st.Counters == counters {
+		return nil, err
+	}
+	if found {
+		done = append(done, fmt.Sprintf("counted the slots of job %s again: %s; it had counted %s", job, counters, st.Counters))
+	} else {
+		now := s.Now().UTC()
+		st.Since, st.Cursor = earliest(v.first, now), earliest(v.last, now)
+		done = append(done, fmt.Sprintf("made the state of job %s again from its slots, the last of which was due at %s; if it was paused, pause it again", job, st.Cursor.Format(time.RFC3339)))
+	}
+	st.Counters = counters
+	return done, tx.Put(stateKey(job), st)
 }
 
 // earliest returns a time, or another one if it is zero or later.

@@ -69,38 +69,58 @@ func jobsUnder(tx catalog.Tx, prefix string) iter.Seq2[string, error] {
 	}
 }
 
-// slotsAtOnce bounds the slots that are in memory.
+// slotsAtOnce bounds the documents of slots that one transaction reads.
 const slotsAtOnce = 100
 
-// EachBegun calls fn for each slot of a job that has begun, outside of transactions, until it fails.
+// EachBegun calls fn for each slot of a job that has begun, outside of transactions, until it fails. Misplaced documents are left out.
 func (s *Slots) EachBegun(ctx context.Context, job string, fn func(*Slot) error) error {
-	prefix, after := slotPrefix+job+"/", ""
-	for {
-		list, err := catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (list []Slot, err error) {
-			for one, err := range catalog.Documents[Slot](tx, prefix, after) {
-				if err != nil {
-					return nil, err
-				}
-				if list = append(list, one); len(list) == slotsAtOnce {
-					break
-				}
-			}
-			return list, nil
-		})
-		if err != nil || len(list) == 0 {
+	for after := ""; ; {
+		list, last, err := s.begunAfter(ctx, job, after)
+		if err != nil || last == "" {
 			return err
 		}
 		for i := range list {
-			after = slotKey(list[i].Ref)
-			if list[i].Began == nil {
-				continue
-			}
 			if err := fn(&list[i]); err != nil {
 				return err
 			}
 		}
+		after = last
 	}
 }
+
+// begunAfter reads the next documents of a job above a key. It returns the slots among them that have begun, and the key of the last document,
+// which is empty at the end. The key is the listed one: what a damaged document says of itself may lead back to documents that were read before.
+func (s *Slots) begunAfter(ctx context.Context, job, after string) (list []Slot, last string, err error) {
+	err = s.Catalog.View(ctx, func(tx catalog.Tx) error {
+		list, last = nil, ""
+		read := 0
+		return failure.UnlessStopped(eachDocument(tx, job, after, func(key string, one *Slot) error {
+			if one.Began != nil && !isMisplaced(key, one) {
+				list = append(list, *one)
+			}
+			last = key
+			if read++; read == slotsAtOnce {
+				return failure.ErrStop
+			}
+			return nil
+		}))
+	})
+	return list, last, err
+}
+
+// eachDocument calls fn for each document of a slot of a job whose key is above after, which may be empty, until it fails.
+func eachDocument(tx catalog.Tx, job, after string, fn func(key string, s *Slot) error) error {
+	return tx.ListAfter(slotPrefix+job+"/", after, func(key string, value json.RawMessage) error {
+		var one Slot
+		if err := json.Unmarshal(value, &one); err != nil {
+			return fmt.Errorf("read %s: %w", key, err)
+		}
+		return fn(key, &one)
+	})
+}
+
+// isMisplaced reports whether a document has another key than that of the slot which it describes. It is no record of either.
+func isMisplaced(key string, s *Slot) bool { return slotKey(s.Ref) != key }
 
 // Exists reports whether there is a record of a slot.
 func Exists(tx catalog.Tx, ref Ref) (bool, error) {
@@ -133,17 +153,13 @@ func (s *Slots) verifyJob(ctx context.Context, job string) (v *verification, err
 
 // checkSlots checks that each slot has the key of what it says it is, and that the open ones are listed.
 func (v *verification) checkSlots() error {
-	return v.tx.List(slotPrefix+v.job+"/", func(key string, value json.RawMessage) error {
-		var s Slot
-		if err := json.Unmarshal(value, &s); err != nil {
-			return fmt.Errorf("read %s: %w", key, err)
-		}
-		v.count(&s)
-		if slotKey(s.Ref) != key {
+	return eachDocument(v.tx, v.job, "", func(key string, s *Slot) error {
+		if isMisplaced(key, s) {
 			v.Add("the document %s is that of slot %s", key, s.Ref)
 			return nil
 		}
-		if isListed, err := isListed(v.tx, &s); err != nil || isListed {
+		v.count(s)
+		if isListed, err := isListed(v.tx, s); err != nil || isListed {
 			return err
 		}
 		v.Add("slot %s is %s, but the list of %s slots lacks it", s.Ref, s.State, s.State)

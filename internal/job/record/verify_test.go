@@ -4,6 +4,7 @@ package record
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -181,5 +182,115 @@ func TestRestore(t *testing.T) {
 	}
 	if got, err := w.Get(t.Context(), ref); err != nil || got.State != slot.Done || got.Summary.Done != 1 {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// misplace writes the document of a slot under the key of another one.
+func (w *world) misplace(ref, under Ref) {
+	w.t.Helper()
+	s := w.get(ref)
+	if err := w.Catalog.Update(w.t.Context(), func(tx catalog.Tx) error { return tx.Put(slotKey(under), s) }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// TestMisplacedDocuments: a document under the key of another slot is found, not counted, and removed; a slot that it replaces is restored.
+func TestMisplacedDocuments(t *testing.T) {
+	t.Parallel()
+	for name, under := range map[string]string{"no slot": "2026-11-25T10:00:00Z", "a running slot": "2026-11-25T08:00:00Z", "a waiting slot": "2026-11-25T09:00:00Z"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newVerifiedWorld(t)
+			w.misplace(Ref{Job: "bills", Due: at(t, "2026-11-25T07:00:00Z")}, Ref{Job: "bills", Due: at(t, under)})
+			if got := w.faults(); !strings.Contains(got, "is that of slot bills/2026-11-25T07:00:00Z") || strings.Contains(got, "2 done") {
+				t.Error(got)
+			}
+			if done := w.repair(); len(done) == 0 || !strings.Contains(done[0], "which described slot bills/2026-11-25T07:00:00Z as done") {
+				t.Errorf("repaired %q", done)
+			}
+			if got := w.faults(); got != "" {
+				t.Errorf("after the repair: %s", got)
+			}
+			w.expect("bills", "05:00-06:00 2 skipped: paused", "07:00 done", "08:00 running", "09:00 waiting")
+			if done := w.repair(); len(done) > 0 {
+				t.Errorf("repaired again: %q", done)
+			}
+		})
+	}
+}
+
+// TestEachBegunEnds: documents that describe a slot which was listed before do not lead back to it.
+func TestEachBegunEnds(t *testing.T) {
+	t.Parallel()
+	w := newVerifiedWorld(t)
+	running := Ref{Job: "bills", Due: at(t, "2026-11-25T08:00:00Z")}
+	w.misplace(running, Ref{Job: "bills", Due: at(t, "2026-11-25T04:00:00Z")})
+	var got []string
+	err := w.EachBegun(t.Context(), "bills", func(s *Slot) error {
+		if got = append(got, brief(s)); len(got) > 2 {
+			return errors.New("there are only two")
+		}
+		return nil
+	})
+	if want := []string{"08:00 running", "07:00 done"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
+
+// TestRepairLostRun: a run whose record is lost before it has tasks fails, as it may have been asked for only what had failed.
+func TestRepairLostRun(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		begun, hasTasks bool
+		want            string
+	}{
+		"waiting":             {want: "08:00/1 failed"},
+		"begun":               {begun: true, want: "08:00/1 failed"},
+		"begun and has tasks": {begun: true, hasTasks: true, want: "08:00/1 running"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, "2026-11-25T07:30:00Z", newJob(t, "bills", "0 * * * *"))
+			first := w.to("2026-11-25T08:00:00Z").Start[0]
+			w.endWith(first, Summary{Tasks: 100, Done: 99, Failed: 1})
+			ref, err := w.RunFailed(t.Context(), w.jobs, w.jobs[0], first.Due, "me")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.begun {
+				w.decide()
+			}
+			w.delete(slotKey(ref))
+			if done, err := w.RepairLists(t.Context(), "bills"); err != nil || len(done) > 0 {
+				t.Fatal(done, err)
+			}
+			if c.hasTasks {
+				if err := w.Restore(t.Context(), ref, Summary{Tasks: 1}, true); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.repair()
+			if got := w.faults(); got != "" {
+				t.Errorf("after the repair: %s", got)
+			}
+			w.decide()
+			w.expect("bills", "08:00 failed", c.want)
+		})
+	}
+}
+
+// TestRestoreLostBackfill: a backfilled slot whose record is lost waits again, as it always has all tasks.
+func TestRestoreLostBackfill(t *testing.T) {
+	t.Parallel()
+	w := newVerifiedWorld(t)
+	in := Interval{From: at(t, "2026-11-25T05:00:00Z"), To: at(t, "2026-11-25T06:00:00Z")}
+	out, err := w.Backfill(t.Context(), w.jobs, w.jobs[0], in, "me")
+	if err != nil || len(out.Slots) != 1 {
+		t.Fatal(out, err)
+	}
+	w.delete(slotKey(out.Slots[0]))
+	w.repair()
+	if got := w.get(out.Slots[0]); got.State != slot.Waiting || got.Kind != slot.Backfill {
+		t.Errorf("%+v", got)
 	}
 }
