@@ -104,16 +104,31 @@ func (s *Slots) RunFailed(ctx context.Context, jobs []*project.Job, j *project.J
 			return failure.Wrap(failure.Data, fmt.Errorf("run what has failed of %s: all its tasks are done or excluded", before.In(zoneOf(j))))
 		}
 		ref.Run = before.Run + 1
-		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by, FailedOf: before.FailedOf, FirstRun: before.FirstRun}
-		if before.Summary.Tasks > 0 { // else it has executed nothing
-			next.FailedOf = &before.Run
-		}
-		if next.FirstRun == nil {
-			next.FirstRun = next.FailedOf
+		next := &Slot{Ref: ref, Count: 1, Kind: slot.Manual, State: slot.Waiting, By: by}
+		if err := next.onlyFailed(d.tx); err != nil {
+			return err
 		}
 		return put(d.tx, next)
 	})
 	return ref, err
+}
+
+// onlyFailed gives a slot what the newest run that had tasks has left. If there is none, the slot has all tasks.
+func (s *Slot) onlyFailed(tx catalog.Tx) error {
+	for before, err := range runsOf(tx, s.Ref) {
+		if err != nil {
+			return err
+		}
+		if before.Summary.Tasks == 0 { // it has executed nothing
+			continue
+		}
+		s.FailedOf, s.FirstRun = &before.Run, before.FirstRun
+		if s.FirstRun == nil {
+			s.FirstRun = s.FailedOf
+		}
+		return nil
+	}
+	return nil
 }
 
 // Begin lets one slot begin that a person has asked for, if it may, where nothing decides about the others.
