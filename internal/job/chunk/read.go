@@ -136,6 +136,13 @@ func (w *Work) Summarize(ctx context.Context, ref record.Ref) (s record.Summary,
 		}
 		return nil
 	})
+	if err != nil || len(unended) == 0 {
+		return s, unended, err
+	}
+	d, err := catalog.Read(ctx, w.Catalog, func(tx catalog.Tx) (*division, error) { return getDivision(tx, ref) })
+	if d != nil {
+		s.Tasks = d.Tasks // while chunks are read one after another, tasks that have not begun move to others
+	}
 	return s, unended, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bursar/internal/catalog"
 	"bursar/internal/failure"
 	"bursar/internal/job/task"
 	"bursar/internal/project"
@@ -110,5 +111,38 @@ func TestReleasesStoreFewPartitions(t *testing.T) {
 	}
 	if chunks != 800 || stored > 800*8 {
 		t.Errorf("%d chunks with %d partitions", chunks, stored)
+	}
+}
+
+// betweenViews calls a function once, after the first View.
+type betweenViews struct {
+	catalog.Catalog
+	call func()
+}
+
+func (b *betweenViews) View(ctx context.Context, fn func(catalog.Tx) error) error {
+	err := b.Catalog.View(ctx, fn)
+	if call := b.call; call != nil {
+		b.call = nil
+		call()
+	}
+	return err
+}
+
+// TestSummaryWhileTasksMove: a task that moves while chunks are read is counted once.
+func TestSummaryWhileTasksMove(t *testing.T) {
+	t.Parallel()
+	const tasks = 3 * chunksPerView
+	s := newSlot(t, func(j *project.Job) { j.Partition.Count, j.Concurrency = tasks, chunksPerView })
+	s.divide(nil)
+	reader := s.worker("reader")
+	reader.Catalog = &betweenViews{s.work.Catalog, func() {
+		if added, err := s.work.Release(t.Context(), s.ref, 0); err != nil || len(added) == 0 {
+			t.Error(added, err)
+		}
+	}}
+	sum, unended, err := reader.Summarize(t.Context(), s.ref)
+	if err != nil || sum.Tasks != tasks || len(unended) == 0 {
+		t.Errorf("%+v, %v", sum, err)
 	}
 }
