@@ -226,7 +226,7 @@ func readTemporal(o doc.Section) Temporal {
 	s.Require("address", "namespace")
 	t.Address, t.Namespace, t.APIKey = s.Text("address"), s.Text("namespace"), s.Text("api_key")
 	host, port, err := net.SplitHostPort(t.Address)
-	if t.Address != "" && !isReference(t.Address) && (err != nil || host == "" || port == "") {
+	if t.Address != "" && !IsReference(t.Address) && (err != nil || host == "" || port == "") {
 		s.Fail("address", "must be host:port, such as temporal.example.com:7233, not %s", doc.Brief(t.Address))
 	}
 	if s.Has("tls") {

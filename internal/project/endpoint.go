@@ -47,7 +47,7 @@ func readEndpoint(s doc.Section) *Endpoint {
 		return nil
 	}
 	e := &Endpoint{Listen: s.Text("listen"), User: cmp.Or(s.Text("user"), defaultUser), Password: s.Text("password")}
-	if _, port, err := net.SplitHostPort(e.Listen); e.Listen != "" && !isReference(e.Listen) && (err != nil || port == "") {
+	if _, port, err := net.SplitHostPort(e.Listen); e.Listen != "" && !IsReference(e.Listen) && (err != nil || port == "") {
 		s.Fail("listen", "must be host:port, such as 127.0.0.1:5433, not %s", doc.Brief(e.Listen))
 	}
 	if e.Password == "" && !s.Misspelt["password"] {

@@ -39,7 +39,7 @@ func (t *Task) readHTTP(o doc.Section, v variables) {
 
 // checkURL checks the beginning of a URL, which must be a fixed text.
 func checkURL(s doc.Section, text string) {
-	if text == "" || isReference(text) {
+	if text == "" || IsReference(text) {
 		return
 	}
 	beginning, _, _ := strings.Cut(text, "{{")
@@ -122,7 +122,7 @@ func checkHeaderText(s doc.Section, key string) {
 		s.Fail(key, "has a line break, which would begin another header: write it on one line")
 		return
 	}
-	if key == "subject" || text == "" || strings.Contains(text, "{{") || isReference(text) {
+	if key == "subject" || text == "" || strings.Contains(text, "{{") || IsReference(text) {
 		return
 	}
 	if _, err := mail.ParseAddressList(text); err != nil {

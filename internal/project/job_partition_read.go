@@ -95,7 +95,7 @@ func readArguments(s doc.Section, key string) []string {
 			s.Src.FailAt(path, "%s has a text with a NUL character, which no program can be given", doc.Brief(key))
 		case i == 0 && (strings.TrimSpace(n.Value) == "" || strings.Contains(n.Value, "{{")):
 			s.Src.FailAt(path, "%s begins with %s: its first text is what is executed, which must not depend on values", doc.Brief(key), doc.Brief(n.Value))
-		case isReference(n.Value):
+		case IsReference(n.Value):
 			s.Src.FailAt(path, "%s has a reference, and other users can read arguments: give the program the secret with `env`", doc.Brief(key))
 		default:
 			words = append(words, n.Value)

@@ -46,7 +46,7 @@ func (v variables) text(o doc.Section, key string) string {
 // setting reads a template, or a reference.
 func (v variables) setting(o doc.Section, key string) string {
 	text := o.Text(key)
-	if isReference(text) {
+	if IsReference(text) {
 		checkReference(o, key, text)
 		return text
 	}

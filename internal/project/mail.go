@@ -34,7 +34,7 @@ func readMail(o doc.Section) Mail {
 	m.TLS = cmp.Or(s.OneOf("tls", MailTLSRequired, MailTLSImplicit, MailTLSNone), MailTLSRequired)
 	m.Connections = int(s.Number("connections", 0, 1, maxMailConnections))
 	m.checkAddress(s)
-	if m.From != "" && !isReference(m.From) {
+	if m.From != "" && !IsReference(m.From) {
 		if _, err := mail.ParseAddress(m.From); err != nil {
 			s.Fail("from", "is %s, which is not an address: write it as in billing@example.com or \"Example Ltd <billing@example.com>\"", doc.Brief(m.From))
 		}
@@ -46,7 +46,7 @@ func readMail(o doc.Section) Mail {
 // checkAddress reports an address without a port, and logging in with half of what it needs or where others can read it.
 func (m *Mail) checkAddress(s doc.Section) {
 	host, port, err := net.SplitHostPort(m.Address)
-	known := m.Address != "" && !isReference(m.Address)
+	known := m.Address != "" && !IsReference(m.Address)
 	if known && (err != nil || host == "" || port == "") {
 		s.Fail("address", "must be host:port, such as smtp.example.com:587, not %s", doc.Brief(m.Address))
 	}
@@ -67,7 +67,7 @@ func isLoopback(host string) bool {
 
 // checkSent reports a URL that cannot find a message.
 func checkSent(s doc.Section, text string) {
-	if text == "" || isReference(text) {
+	if text == "" || IsReference(text) {
 		return
 	}
 	u, err := url.Parse(strings.ReplaceAll(text, MessageID, "id"))

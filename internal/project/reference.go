@@ -22,21 +22,21 @@ var (
 	variableName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,254}$`)
 )
 
-// isReference reports whether a text stands for a value that is elsewhere.
-func isReference(text string) bool {
+// IsReference reports whether a text stands for a value that is elsewhere.
+func IsReference(text string) bool {
 	return strings.HasPrefix(text, envReference) || strings.HasPrefix(text, vaultReference)
 }
 
 // checkReference reports a reference of a wrong form, without its text, which may be a secret in the wrong place.
 func checkReference(o doc.Section, key, text string) {
-	if isReference(text) && !validReference.MatchString(text) {
+	if IsReference(text) && !validReference.MatchString(text) {
 		o.Fail(key, "is not a valid reference: write env: and the name of an environment variable, or vault: and the name of a secret")
 	}
 }
 
 // refuseReference reports a reference where a value would be stored or shown.
 func refuseReference(o doc.Section, key, text string) {
-	if isReference(text) {
+	if IsReference(text) {
 		o.Fail(key, "is a reference, which is not resolved here: secrets belong to `env` of a program and `headers` of a request")
 	}
 }

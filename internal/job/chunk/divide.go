@@ -45,8 +45,9 @@ type Source func(ctx context.Context, columns func([]string) error, add func(Par
 // Divided is how the work of a slot is divided.
 type Divided struct{ Tasks, Chunks int }
 
-// Divide fixes the partitions of a slot and writes its chunks. Without a source they are those that the declaration lists. A slot that is divided stays so. Of several attempts the one that began last
-// wins; an earlier one returns its division if it is complete, and else ErrSuperseded.
+// Divide fixes the partitions of a slot and writes its chunks. Without a source they are those that the declaration lists. A slot that is
+// divided stays so, and one that has ended is not divided. Of several attempts the one that began last wins; an earlier one returns its
+// division if it is complete, and else ErrSuperseded.
 func (w *Work) Divide(ctx context.Context, j *project.Job, ref record.Ref, source Source) (Divided, error) {
 	d := &division{Attempt: rand.Text()}
 	if fixed, err := w.beginDivision(ctx, ref, d); err != nil || fixed != nil {

@@ -102,7 +102,7 @@ type execution struct {
 	live    liveOutput
 
 	claimed map[int]bool // by this execution
-	begun   map[int]bool // attempts of claimed tasks
+	begun   map[int]bool // by this execution
 
 	permits permits
 	wait    time.Time // for the next permits; zero: none was refused
@@ -211,6 +211,9 @@ func (x *execution) apply(i int, a *task.Outcome) {
 	x.changed = true
 	o, now := &x.chunk.outcomes, x.chunk.work.Now()
 	attempts := o.attempts(i) + 1
+	if d := o.Details[i]; d != nil {
+		d.Begun = false // it has ended
+	}
 	o.setTook(i, now.Sub(x.began))
 	if attempts > 1 || a.State != task.Done || a.Exit != nil || a.Cut > 0 {
 		*o.detail(i) = Detail{Attempts: attempts, Error: a.Error, Exit: a.Exit, CPU: a.CPU.Milliseconds(), Memory: a.MaxRSS, Cut: a.Cut}

@@ -65,8 +65,8 @@ func (x *execution) release(ctx context.Context) (added []int, err error) {
 	return added, nil
 }
 
-// free lists the tasks that have not ended, and of which no attempt has begun whose end is unknown. Those that wait to be tried again may be
-// anywhere in the chunk.
+// free lists the tasks that may begin elsewhere: those that wait, anywhere in the chunk, and those that are claimed by this execution and have
+// not begun.
 func (x *execution) free() (list []int) {
 	for i := range x.chunk.outcomes.States {
 		if i != x.current && (x.chunk.outcomes.state(i) == Waiting || x.chunk.outcomes.state(i) == Claimed && x.claimed[i] && !x.begun[i]) {

@@ -121,14 +121,10 @@ func (p *parser) url(key, content string) *text {
 
 // setting parses a text that may be a reference instead.
 func (p *parser) setting(key, content, escape string) *text {
-	if !isReference(content) {
+	if !project.IsReference(content) {
 		return p.parse(key, content, escape)
 	}
 	return &text{place: p.place(key), key: key, reference: content}
-}
-
-func isReference(content string) bool {
-	return strings.HasPrefix(content, "env:") || strings.HasPrefix(content, "vault:")
 }
 
 // arguments parses the words of a command. Which command it is must not depend on values.
