@@ -57,7 +57,7 @@ type Request struct {
 	Cursor  string    // that of the last Changes or State that was committed for the account; empty: everything from From on
 	From    time.Time // a day; institutions that take an interval are asked from there
 	Today   time.Time // a day; the last of the interval
-	// Progress is told how much of the account was fetched: done of total, which is 0 while it is unknown.
+	// Progress is called with how much of the account was fetched: done of total, which is 0 while it is unknown.
 	Progress func(done, total int)
 }
 
