@@ -23,6 +23,7 @@ type Institution struct {
 	Reversals    ReversalDirection // how its CAMT files write reversals
 	TemporaryIDs bool              // the FITID of an entry differs between its OFX files
 	CSV          *CSVMapping       // nil if it sends no CSV files
+	Connection   *Connection       // nil if its accounts are not fetched
 
 	source
 }
@@ -103,7 +104,8 @@ func accountNumber(text string) string {
 func parseInstitution(file string, data []byte) (*Institution, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
-	o := src.Section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv")
+	o := src.Section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv",
+		"connector", "limits", "refresh", "breaker", "login")
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("institution")
 	}
@@ -123,6 +125,7 @@ func parseInstitution(file string, data []byte) (*Institution, []doc.Error) {
 	if o.Has("csv") {
 		i.CSV = readCSVMapping(o)
 	}
+	i.Connection = readConnection(o)
 	return i, src.Errs
 }
 

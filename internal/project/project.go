@@ -116,18 +116,19 @@ func Read(dir string) (*Project, []doc.Error) {
 		p.Streams = append(p.Streams, s)
 		return errs
 	})...)
+	errs = append(errs, eachFile(dir, "institutions", func(file string, data []byte) []doc.Error {
+		i, errs := parseInstitution(file, data)
+		p.Institutions = append(p.Institutions, i)
+		return errs
+	})...)
 	p.addBuiltin()
 	errs = append(errs, eachFile(dir, "pipelines", func(file string, data []byte) []doc.Error {
 		l, errs := parsePipeline(file, data, p)
 		p.Pipelines = append(p.Pipelines, l)
 		return errs
 	})...)
-	errs = append(errs, eachFile(dir, "institutions", func(file string, data []byte) []doc.Error {
-		i, errs := parseInstitution(file, data)
-		p.Institutions = append(p.Institutions, i)
-		return errs
-	})...)
 	errs = append(errs, checkInstitutions(p.Institutions)...)
+	errs = append(errs, p.checkConnections()...)
 	errs = append(errs, eachFile(dir, WarehouseFolder, func(file string, data []byte) []doc.Error {
 		l, errs := parseLoad(file, data, p.Config.Schedules.Zone)
 		p.Loads = append(p.Loads, l)

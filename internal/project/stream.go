@@ -172,7 +172,11 @@ func (p *Project) addBuiltin() {
 	if p.Shadowing() != nil {
 		return
 	}
-	for _, name := range append(slices.Clone(BuiltinStreams), NameStream) {
+	names := append(slices.Clone(BuiltinStreams), NameStream)
+	if p.HasConnectors() {
+		names = append(names, AccountStreams...)
+	}
+	for _, name := range names {
 		file := "builtin/" + strings.TrimPrefix(name, "_") + ".yaml"
 		data, err := builtin.ReadFile(file)
 		s, errs := parseStream(file, data)
@@ -186,7 +190,9 @@ func (p *Project) addBuiltin() {
 
 // Shadowing returns a declared stream with the name of a built-in one, or nil. If there is one, there are no built-in streams.
 func (p *Project) Shadowing() *Stream {
-	return find(p.Streams, func(s *Stream) bool { return slices.Contains(BuiltinStreams, s.Name) })
+	return find(p.Streams, func(s *Stream) bool {
+		return slices.Contains(BuiltinStreams, s.Name) || p.HasConnectors() && slices.Contains(AccountStreams, s.Name)
+	})
 }
 
 // ReceivedColumn is the hidden column that orders the versions of an event: the number of the file in which each was received, then its

@@ -16,13 +16,14 @@ const (
 	Intake    Role = "intake"    // owns streams: receives, checks and seals events
 	Reconcile Role = "reconcile" // workflows of pipelines, and their steps but for the index
 	Index     Role = "index"     // loads the index
+	Aggregate Role = "aggregate" // refreshes accounts
 	Warehouse Role = "warehouse" // publishes into the warehouse
 	Job       Role = "job"       // slots of jobs, and their tasks
 	API       Role = "api"       // the HTTP API
 )
 
 // All returns all roles, which `bursar up` has.
-func All() []Role { return []Role{Intake, Reconcile, Index, Warehouse, Job, API} }
+func All() []Role { return []Role{Intake, Reconcile, Index, Aggregate, Warehouse, Job, API} }
 
 // Parse reads a list such as "reconcile,index".
 func Parse(list string) ([]Role, error) {

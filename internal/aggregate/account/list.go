@@ -1,0 +1,186 @@
+// Adding, reading, changing and removing accounts.
+
+package account
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+)
+
+// Institution are the counts of an institution.
+type Institution struct {
+	Accounts  int    `json:"accounts"`
+	Day       string `json:"day,omitempty"`
+	Scheduled int    `json:"scheduled,omitempty"` // refreshes begun that day
+	ByPerson  int    `json:"by_person,omitempty"`
+}
+
+func institutionOf(tx catalog.Tx, name string) (i Institution, err error) {
+	_, err = tx.Get(institutionPrefix+name, &i)
+	return i, err
+}
+
+// Add records accounts, each due at once. One that exists keeps its record; added are those that did not. Those with the same id at the institution are
+// one account.
+func (s *Accounts) Add(ctx context.Context, list []Account, due bool) (added []Ref, err error) {
+	for i := range list {
+		if err := CheckID(list[i].Account); err != nil {
+			return nil, err
+		}
+	}
+	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		added = nil
+		for _, a := range list {
+			exists, err := tx.Get(key(a.Ref), &Account{})
+			if err != nil {
+				return err
+			}
+			if exists {
+				continue
+			}
+			a.Added, a.Since, a.State = s.Now().UTC(), s.Now().UTC(), Waiting
+			if a.Next = (time.Time{}); due {
+				a.Next = a.Added
+			}
+			i, err := institutionOf(tx, a.Institution)
+			if err != nil {
+				return err
+			}
+			i.Accounts++
+			if err := tx.Put(institutionPrefix+a.Institution, i); err != nil {
+				return err
+			}
+			if err := put(tx, nil, &a); err != nil {
+				return err
+			}
+			added = append(added, a.Ref)
+		}
+		return nil
+	})
+	return added, err
+}
+
+// put writes a record, and keeps the index of what is due. before is the record as it was; nil if there was none.
+func put(tx catalog.Tx, before, a *Account) error {
+	was := time.Time{}
+	if before != nil && !before.Running {
+		was = before.Next
+	}
+	is := a.Next
+	if a.Running {
+		is = time.Time{}
+	}
+	if !was.Equal(is) {
+		if !was.IsZero() {
+			if err := tx.Delete(dueKey(a.Ref, was)); err != nil {
+				return err
+			}
+		}
+		if !is.IsZero() {
+			if err := tx.Put(dueKey(a.Ref, is), a.Ref); err != nil {
+				return err
+			}
+		}
+	}
+	return tx.Put(key(a.Ref), a)
+}
+
+// Get returns the record of an account.
+func (s *Accounts) Get(ctx context.Context, r Ref) (*Account, error) {
+	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (*Account, error) { return get(tx, r) })
+}
+
+// Each calls fn for each account, of one institution or of all if it is empty, sorted by institution and id.
+func (s *Accounts) Each(ctx context.Context, institution string, fn func(*Account) error) error {
+	prefix := accountPrefix
+	if institution != "" {
+		prefix += institution + "/"
+	}
+	return failure.UnlessStopped(s.Catalog.View(ctx, func(tx catalog.Tx) error {
+		for a, err := range catalog.Documents[Account](tx, prefix, "") {
+			if err == nil {
+				err = fn(&a)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
+// Institution returns the counts of an institution.
+func (s *Accounts) Institution(ctx context.Context, name string) (Institution, error) {
+	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (Institution, error) { return institutionOf(tx, name) })
+}
+
+// change applies fn to the record of an account in one transaction. fn may be called more than once.
+func (s *Accounts) change(ctx context.Context, r Ref, fn func(tx catalog.Tx, a *Account) error) (out *Account, err error) {
+	err = s.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		a, err := get(tx, r)
+		if err != nil {
+			return err
+		}
+		before := *a
+		if err := fn(tx, a); err != nil {
+			return err
+		}
+		out = a
+		return put(tx, &before, a)
+	})
+	return out, err
+}
+
+// SetCredentials replaces references to credentials, by what they are for. The account is due at once if it waited for them, or never was
+// fetched since they were rejected.
+func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[string]string) (*Account, error) {
+	return s.change(ctx, r, func(_ catalog.Tx, a *Account) error {
+		changed := maps.Clone(a.Credentials)
+		if changed == nil {
+			changed = map[string]string{}
+		}
+		maps.Copy(changed, references)
+		a.Credentials = changed
+		if !a.Running && a.Outcome == Failed {
+			a.Next, a.Failures, a.Reason = s.Now().UTC(), 0, "it has new credentials"
+		}
+		return nil
+	})
+}
+
+// Remove forgets an account. What was stored of it stays. An account with a running refresh is refused.
+func (s *Accounts) Remove(ctx context.Context, r Ref) error {
+	return s.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		a, err := get(tx, r)
+		if err != nil {
+			return err
+		}
+		if a.Running {
+			return failure.Wrap(failure.Data, fmt.Errorf("account %s is being refreshed: remove it when that has ended; `bursar account status %s` says where it is", r, r))
+		}
+		i, err := institutionOf(tx, r.Institution)
+		if err != nil {
+			return err
+		}
+		i.Accounts = max(i.Accounts-1, 0)
+		if err := tx.Put(institutionPrefix+r.Institution, i); err != nil {
+			return err
+		}
+		if !a.Next.IsZero() {
+			if err := tx.Delete(dueKey(r, a.Next)); err != nil {
+				return err
+			}
+		}
+		for _, key := range []string{key(r), runningKey(r)} {
+			if err := tx.Delete(key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

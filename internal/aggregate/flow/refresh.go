@@ -1,0 +1,170 @@
+// The workflow of an account: one refresh.
+
+package flow
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"bursar/internal/aggregate/account"
+	"bursar/internal/failure"
+	"bursar/internal/temporal"
+
+	sdk "go.temporal.io/sdk/temporal"
+)
+
+const (
+	// mostPending bounds the statements of an account that are processed at a time.
+	mostPending = 100
+	// mostQuestions bounds how often a refresh waits for a person.
+	mostQuestions = 5
+)
+
+// stepBackoff is the wait before a step is tried again, after the retries of its activity.
+var stepBackoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
+
+// AccountInput starts the workflow Account.
+type AccountInput struct {
+	Institution string `json:"institution"`
+	Account     string `json:"account"`
+	Project     string `json:"project,omitempty"` // the id of the project; empty if no other project reaches the server
+}
+
+func (in AccountInput) ref() account.Ref {
+	return account.Ref{Institution: in.Institution, Account: in.Account}
+}
+
+// ProcessInput requests the processing of a statement file.
+type ProcessInput struct {
+	AccountInput
+	Refresh   int `json:"refresh"`
+	Statement int `json:"statement"`
+}
+
+// ConcludeInput requests the end of a refresh.
+type ConcludeInput struct {
+	AccountInput
+	Refresh    int               `json:"refresh"`
+	Unanswered bool              `json:"unanswered,omitempty"`
+	Failure    *temporal.Failure `json:"failure,omitempty"`
+}
+
+// Account refreshes an account: it visits the institution, processes each statement that was fetched, all of them in parallel, and then judges them
+// together. How it ended is in the catalog.
+func Account(ctx workflow.Context, in AccountInput) error {
+	r := &refresh{in: in}
+	r.receive(ctx)
+	fetched, err := r.fetch(ctx)
+	if err != nil || r.unanswered {
+		return r.conclude(ctx, fetched.Refresh, err)
+	}
+	return r.conclude(ctx, fetched.Refresh, r.process(ctx, fetched))
+}
+
+// refresh is the state of one execution of Account.
+type refresh struct {
+	in         AccountInput
+	notified   int // how often a person has done something
+	unanswered bool
+}
+
+func (r *refresh) receive(ctx workflow.Context) {
+	signals := workflow.GetSignalChannel(ctx, personSignal)
+	workflow.Go(ctx, func(ctx workflow.Context) {
+		for signals.Receive(ctx, nil) {
+			r.notified++
+		}
+	})
+}
+
+// fetch visits the institution until everything is fetched. In between it waits for a person, as often as the institution asks for one.
+func (r *refresh) fetch(ctx workflow.Context) (f Fetched, err error) {
+	for questions := 0; ; questions++ {
+		seen := r.notified
+		f = Fetched{}
+		err = workflow.ExecuteActivity(fetchContext(ctx), fetchActivity, r.in).Get(ctx, &f)
+		if err != nil || !f.Waits {
+			return f, err
+		}
+		answered, err := workflow.AwaitWithTimeout(ctx, f.Wait, func() bool { return r.notified > seen })
+		if err != nil {
+			return f, err
+		}
+		if r.unanswered = !answered || questions >= mostQuestions; r.unanswered {
+			return f, nil
+		}
+	}
+}
+
+// fetchContext sets the options of a visit. It is repeated quietly for as long as the institution is busy or does not work: attempts leave nothing in
+// the history, and each waits as long as the error of the one before asks for.
+func fetchContext(ctx workflow.Context) workflow.Context {
+	policy := temporal.RetryPolicy()
+	policy.MaximumAttempts = 0
+	policy.InitialInterval, policy.BackoffCoefficient, policy.MaximumInterval = time.Second, 2, time.Minute
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              FetchQueue,
+		StartToCloseTimeout:    longestVisit,
+		ScheduleToCloseTimeout: giveUp,
+		HeartbeatTimeout:       heartbeatTimeout,
+		RetryPolicy:            policy,
+		WaitForCancellation:    true,
+	})
+}
+
+// process processes the statements in parallel. The first error is the result when all of them have ended.
+func (r *refresh) process(ctx workflow.Context, f Fetched) (err error) {
+	pending := workflow.NewSemaphore(ctx, mostPending)
+	running := 0
+	for n := range f.Statements {
+		if err := pending.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		running++
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			defer pending.Release(1)
+			if e := r.step(ctx, processActivity, ProcessInput{r.in, f.Refresh, n}); e != nil && err == nil {
+				err = e
+			}
+			running--
+		})
+	}
+	if e := workflow.Await(ctx, func() bool { return running == 0 }); e != nil {
+		return e
+	}
+	return err
+}
+
+// step executes an activity until it succeeds, or fails for a reason that does not pass.
+func (r *refresh) step(ctx workflow.Context, name string, in any) error {
+	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: longestAttempt,
+		HeartbeatTimeout:    heartbeatTimeout,
+		RetryPolicy:         temporal.RetryPolicy(),
+		WaitForCancellation: true,
+	})
+	for failures := 1; ; failures++ {
+		err := workflow.ExecuteActivity(ctx, name, in).Get(ctx, nil)
+		if err == nil || ctx.Err() != nil || !temporal.MayPass(err) && !temporal.WasDeclined(err) {
+			return err
+		}
+		if err := workflow.Sleep(ctx, stepBackoff.After(failures)); err != nil {
+			return err
+		}
+	}
+}
+
+// conclude ends the refresh, also one that is cancelled.
+func (r *refresh) conclude(ctx workflow.Context, number int, cause error) error {
+	in := ConcludeInput{AccountInput: r.in, Refresh: number, Unanswered: r.unanswered}
+	if cause != nil {
+		f := temporal.NewFailure(cause)
+		if sdk.IsTimeoutError(cause) {
+			f = temporal.Failure{Class: failure.Transient.String(), Message: "the institution could not be visited within " + giveUp.String()}
+		}
+		in.Failure = &f
+	}
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	return r.step(ctx, concludeActivity, in)
+}
