@@ -76,14 +76,14 @@ func (b *book) readBalance(c *connector.Changes, one *connector.Balance) (s Stat
 	return s, nil
 }
 
-// keepBalances returns the balances that differ from those that were stated last.
+// keepBalances returns the balances that are newer than those that were stated last, or correct them.
 func (b *book) keepBalances(list []Stated) (changed []Stated) {
 	for _, one := range list {
 		at, known := slices.BinarySearchFunc(b.state.Stated, one, func(x, y Stated) int { return x.compareName(&y) })
 		switch {
 		case !known:
 			b.state.Stated = slices.Insert(b.state.Stated, at, one)
-		case b.state.Stated[at].Amount == one.Amount && b.state.Stated[at].StatedAt == one.StatedAt:
+		case b.state.Stated[at].Amount == one.Amount && b.state.Stated[at].StatedAt == one.StatedAt, one.time().Before(b.state.Stated[at].time()):
 			continue
 		default:
 			b.state.Stated[at] = one

@@ -213,4 +213,6 @@ func (b *book) version(e *Entry, posted, pending statement.Sum) Version {
 }
 
 // byAge compares entries by when they were first reported.
-func byAge(x, y *Entry) int { return cmp.Or(x.First.Compare(y.First), cmp.Compare(x.ID, y.ID)) }
+func byAge(x, y *Entry) int {
+	return cmp.Or(x.First.Compare(y.First), cmp.Compare(x.Source, y.Source), cmp.Compare(x.ID, y.ID))
+}
