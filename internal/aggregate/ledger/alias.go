@@ -26,9 +26,19 @@ func (b *book) absorb(e *Entry, r *reported, listed bool, by Basis, evidence str
 	b.touch(e, evidence)
 	a := b.asAlias(e, by, evidence)
 	a.Listed = a.Listed && listed
-	e.Aliases = append(e.Aliases, a)
+	e.Aliases = append(append(e.Aliases, a), b.unseen(r)...)
 	e.Source, e.Status, e.Was, e.Content = r.id, r.status, "", r.Content
-	b.sources[r.id] = e
+	for _, id := range e.sourceIDs() {
+		b.sources[id] = e
+	}
+}
+
+// unseen is the alias for the id that a transaction posts, if that was never reported. Should it be reported later, it is known what it became.
+func (b *book) unseen(r *reported) []Alias {
+	if r.replaces == "" || r.replaces == r.id || b.sources[r.replaces] != nil {
+		return nil
+	}
+	return []Alias{{Source: r.replaces, By: ByInstitution, Evidence: postsEvidence(r), At: b.at}}
 }
 
 // merge makes a newer entry part of an older one, which becomes what the newer one is.

@@ -126,10 +126,8 @@ func (b *book) entryFrom(source string, aliases []Alias) *Entry {
 
 // add adds the entry of a transaction that is not known yet.
 func (b *book) add(r *reported) *Entry {
-	var aliases []Alias
-	evidence := "the institution reports it"
-	if r.replaces != "" && b.sources[r.replaces] == nil && r.replaces != r.id {
-		aliases = []Alias{{Source: r.replaces, By: ByInstitution, Evidence: postsEvidence(r), At: b.at}}
+	aliases, evidence := b.unseen(r), "the institution reports it"
+	if aliases != nil {
 		evidence = postsEvidence(r)
 	}
 	e := b.entryFrom(r.id, aliases)

@@ -114,6 +114,7 @@ func (b *book) follow(r *report, unknown []*reported) (rest []*reported) {
 		isNew[one.id] = true
 	}
 	for _, one := range r.list {
+		b.state.Links = b.state.Links || one.replaces != ""
 		followed := b.followOne(r, one, isNew[one.id])
 		if isNew[one.id] && !followed {
 			rest = append(rest, one)
@@ -137,7 +138,7 @@ func (b *book) followOne(r *report, one *reported, isNew bool) bool {
 		return false // its entry gets the unknown id as an alias
 	case older == nil:
 		b.touch(own, evidence)
-		own.Aliases = append([]Alias{{Source: one.replaces, By: ByInstitution, Evidence: evidence, At: b.at}}, own.Aliases...)
+		own.Aliases = append(b.unseen(one), own.Aliases...)
 		b.sources[one.replaces] = own
 		return true
 	case older == own:

@@ -27,17 +27,17 @@ type posting struct {
 }
 
 // joinPosted makes posted transactions one with pending ones of equal content. Pending transactions that are gone come before those that are not
-// mentioned or vanished earlier. It returns the transactions that remain.
+// mentioned or vanished earlier, which what states another link has not become. It returns the transactions that remain.
 func (b *book) joinPosted(r *report, unknown []*reported) (rest []*reported) {
 	rest = unknown
 	for _, gone := range []bool{true, false} {
-		rest = b.joinPostedOf(r, b.pendings(r, rest, gone), rest)
+		rest = b.joinPostedOf(r, b.pendings(r, rest, gone), rest, gone)
 	}
 	return rest
 }
 
 // pendings are the pending transactions that unknown posted ones may post: those that are gone with this report, or all others that are not
-// listed as pending. They are sorted by age.
+// listed as pending. They are sorted by age. Of an institution that states links, a pending transaction that is not gone is still pending.
 func (b *book) pendings(r *report, unknown []*reported, gone bool) (list []*Entry) {
 	first, last := "", ""
 	for _, one := range unknown {
@@ -54,6 +54,9 @@ func (b *book) pendings(r *report, unknown []*reported, gone bool) (list []*Entr
 			continue
 		}
 		isGone, _ := r.isGone(e)
+		if !isGone && e.Status == Pending && b.state.Links {
+			continue
+		}
 		if day := e.day(); isGone == gone && day >= first && day <= last {
 			list = append(list, e)
 		}
@@ -63,7 +66,7 @@ func (b *book) pendings(r *report, unknown []*reported, gone bool) (list []*Entr
 }
 
 // joinPostedOf pairs pending with posted transactions where each has one partner only.
-func (b *book) joinPostedOf(r *report, pendings []*Entry, unknown []*reported) (rest []*reported) {
+func (b *book) joinPostedOf(r *report, pendings []*Entry, unknown []*reported, gone bool) (rest []*reported) {
 	olds, news := map[postingKey][]*Entry{}, map[postingKey][]*reported{}
 	for _, e := range pendings {
 		if key := (postingKey{e.Amount, e.Currency, e.label()}); key.label != (label{}) {
@@ -72,7 +75,7 @@ func (b *book) joinPostedOf(r *report, pendings []*Entry, unknown []*reported) (
 	}
 	for _, one := range unknown {
 		key := postingKey{one.Amount, one.Currency, one.label()}
-		if one.status == Posted && len(olds[key]) > 0 {
+		if one.status == Posted && len(olds[key]) > 0 && (gone || one.replaces == "") {
 			news[key] = append(news[key], one)
 		}
 	}

@@ -14,6 +14,7 @@ type State struct {
 	Stated   []Stated     `json:"stated,omitempty"`   // the last balance of each kind and currency, sorted
 	Open     []Suggestion `json:"open,omitempty"`     // oldest first
 	Rejected []Pair       `json:"rejected,omitempty"` // never suggested again
+	Links    bool         `json:"links,omitempty"`    // the institution names the pending transactions that posted ones post
 }
 
 // Kind is what a suggestion is about.
@@ -48,7 +49,7 @@ const (
 )
 
 func (s *State) clone() State {
-	return State{slices.Clone(s.Controls), slices.Clone(s.Stated), slices.Clone(s.Open), slices.Clone(s.Rejected)}
+	return State{slices.Clone(s.Controls), slices.Clone(s.Stated), slices.Clone(s.Open), slices.Clone(s.Rejected), s.Links}
 }
 
 func (s *State) isRejected(older, newer *Entry) bool {
