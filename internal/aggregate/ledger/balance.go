@@ -1,0 +1,104 @@
+// Reads the balances that an institution states.
+
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/failure"
+)
+
+// Stated is an event of the stream account_balances: a balance as the institution states it.
+type Stated struct {
+	EventID     string    `json:"event_id"`
+	Institution string    `json:"institution"`
+	Account     string    `json:"account"`
+	Kind        string    `json:"kind"`
+	Currency    string    `json:"currency"`
+	Amount      string    `json:"amount"`
+	Day         string    `json:"day"`
+	StatedAt    string    `json:"stated_at"` // time or day, as the institution writes it
+	At          time.Time `json:"at"`
+}
+
+// compareName orders balances by currency and kind.
+func (s *Stated) compareName(o *Stated) int {
+	return cmp.Or(cmp.Compare(s.Currency, o.Currency), cmp.Compare(s.Kind, o.Kind))
+}
+
+// time is when the balance was as stated: for a day, at its end.
+func (s *Stated) time() time.Time {
+	if t, err := time.Parse(time.RFC3339, s.StatedAt); err == nil {
+		return t
+	}
+	return statement.ParseDay(s.Day).Add(24*time.Hour - time.Second)
+}
+
+// readBalances returns the newest balance of each kind and currency, sorted, and sets invalid ones aside.
+func (b *book) readBalances(r *report, c *connector.Changes) (list []Stated) {
+	for i := range c.Balances {
+		one, err := b.readBalance(c, &c.Balances[i])
+		if err != nil {
+			r.warnings = append(r.warnings, failure.Wrap(failure.Data, fmt.Errorf("account %q: %w", b.account.ID, err)))
+			continue
+		}
+		list = append(list, one)
+	}
+	slices.SortStableFunc(list, func(x, y Stated) int { return cmp.Or(x.compareName(&y), -x.time().Compare(y.time())) })
+	return slices.CompactFunc(list, func(x, y Stated) bool { return x.compareName(&y) == 0 })
+}
+
+func (b *book) readBalance(c *connector.Changes, one *connector.Balance) (s Stated, err error) {
+	s = Stated{
+		Institution: b.account.Institution, Account: b.account.ID, Kind: strings.ToValidUTF8(one.Kind, "�"),
+		Currency: strings.ToValidUTF8(cmp.Or(one.Currency, c.Currency, b.account.Currency), "�"), StatedAt: one.At, At: b.at,
+	}
+	amount, ok := statement.Amount(one.Amount, '.')
+	whole, _, _ := strings.Cut(strings.TrimPrefix(amount, "-"), ".")
+	_, badTime := time.Parse(time.RFC3339, one.At)
+	s.Day = one.At[:min(len(one.At), len(dayLayout))]
+	switch {
+	case !ok || len(whole) > maxDigits:
+		return s, fmt.Errorf("the %s balance %q is not a decimal of at most %d digits before and %d after the mark", s.Kind, one.Amount, maxDigits, statement.Scale)
+	case s.Currency == "":
+		return s, fmt.Errorf("the %s balance has no currency", s.Kind)
+	case badTime != nil && !statement.IsDay(one.At) || !statement.IsDay(s.Day):
+		return s, fmt.Errorf("the time of the %s balance, %q, is neither a day nor a time", s.Kind, one.At)
+	}
+	s.Amount = statement.NormalAmount(amount)
+	s.EventID = digest("balance", s.Institution, s.Account, s.Kind, s.Currency, s.StatedAt, s.Amount, b.at.Format(time.RFC3339Nano))
+	return s, nil
+}
+
+// keepBalances returns the balances that are newer than those that were stated last, or correct them.
+func (b *book) keepBalances(list []Stated) (changed []Stated) {
+	for _, one := range list {
+		at, known := slices.BinarySearchFunc(b.state.Stated, one, func(x, y Stated) int { return x.compareName(&y) })
+		switch {
+		case !known:
+			b.state.Stated = slices.Insert(b.state.Stated, at, one)
+		case b.state.Stated[at].Amount == one.Amount && b.state.Stated[at].StatedAt == one.StatedAt, one.time().Before(b.state.Stated[at].time()):
+			continue
+		default:
+			b.state.Stated[at] = one
+		}
+		changed = append(changed, one)
+	}
+	return changed
+}
+
+// bookedOf finds the booked balance of a currency, or nil.
+func bookedOf(list []Stated, currency string) *Stated {
+	for i := range list {
+		if list[i].Kind == connector.Booked && list[i].Currency == currency {
+			return &list[i]
+		}
+	}
+	return nil
+}
