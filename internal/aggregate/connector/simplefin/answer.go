@@ -158,15 +158,18 @@ func (a *account) changes() (*connector.Changes, error) {
 	if !ok {
 		return nil, fmt.Errorf("balance-date %q is not a time", string(a.BalanceDate))
 	}
-	for kind, balance := range map[string]web.Number{connector.Booked: a.Balance, connector.Available: a.Available} {
-		if balance == "" && kind == connector.Available {
+	for _, b := range []struct {
+		kind   string
+		number web.Number
+	}{{connector.Booked, a.Balance}, {connector.Available, a.Available}} {
+		if b.number == "" && b.kind == connector.Available {
 			continue
 		}
-		amount, ok := balance.Amount()
+		amount, ok := b.number.Amount()
 		if !ok {
-			return nil, fmt.Errorf("the %s balance %q is not an amount", kind, string(balance))
+			return nil, fmt.Errorf("the %s balance %q is not an amount", b.kind, string(b.number))
 		}
-		c.Balances = append(c.Balances, connector.Balance{Kind: kind, Amount: amount, At: at.Format(time.RFC3339)})
+		c.Balances = append(c.Balances, connector.Balance{Kind: b.kind, Amount: amount, At: at.Format(time.RFC3339)})
 	}
 	for i := range a.Transactions {
 		t, err := a.Transactions[i].delivered()

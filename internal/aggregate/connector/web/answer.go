@@ -114,7 +114,7 @@ func (a *Answer) Check() error {
 		text += ": " + excerpt
 	}
 	err := fmt.Errorf("ask %s: it answers with %s", a.host, text)
-	after, known := failure.ParseRetryAfter(a.Header.Get("Retry-After"), time.Now())
+	after, known := a.retryAfter()
 	switch {
 	case a.Status >= 200 && a.Status < 300:
 		return nil
@@ -126,6 +126,16 @@ func (a *Answer) Check() error {
 		return &connector.CredentialsError{Reason: text}
 	}
 	return failure.Wrap(failure.Data, err)
+}
+
+func (a *Answer) retryAfter() (after time.Duration, known bool) {
+	return failure.ParseRetryAfter(a.Header.Get("Retry-After"), time.Now())
+}
+
+// RetryAfter returns how long the institution asks to wait, or 0.
+func (a *Answer) RetryAfter() time.Duration {
+	after, _ := a.retryAfter()
+	return after
 }
 
 // Hide returns a text without the secrets of the session.
