@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"bursar/internal/aggregate/connector"
 )
@@ -14,20 +15,20 @@ import (
 // Decode reads the answer into a value. An answer that ends early is Transient, any other that does not fit is Data.
 func (a *Answer) Decode(value any) error {
 	err := json.Unmarshal(a.Body, value)
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.As(err, &syntax) && isValue(a.Body) && syntax.Offset >= int64(len(a.Body)):
+	}
+	if endsEarly(a.Body) {
 		return a.CutOff("the answer ends within its JSON")
 	}
 	return a.Refuse("the answer is not the expected JSON: %s", err)
 }
 
-// isValue reports whether a text begins as the JSON that connectors expect, or is empty: a page of HTML has not been cut off.
-func isValue(text []byte) bool {
-	text = bytes.TrimSpace(text)
-	return len(text) == 0 || text[0] == '{'
+// endsEarly reports whether a text is the beginning of JSON.
+func endsEarly(text []byte) bool {
+	var value json.RawMessage
+	err := json.NewDecoder(bytes.NewReader(text)).Decode(&value)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // Number is the text of a number, which institutions write as a number or as a string.
