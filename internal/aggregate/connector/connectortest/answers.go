@@ -55,17 +55,10 @@ func throttled(t *testing.T, v *visit) {
 	}
 }
 
-func unavailable(t *testing.T, v *visit) { v.fails(t, Unavailable, failure.Transient) }
-
-func torn(t *testing.T, v *visit) { v.fails(t, Torn, failure.Transient) }
-
-func cut(t *testing.T, v *visit) { v.fails(t, Cut, failure.Transient) }
-
-func garbage(t *testing.T, v *visit) { v.fails(t, Garbage, failure.Data) }
-
-func echo(t *testing.T, v *visit) { v.fails(t, Echo, failure.Data) }
-
-func elsewhere(t *testing.T, v *visit) { v.fails(t, Elsewhere, failure.Data) }
+// troubled returns a test of trouble of which the error's class is all that matters.
+func troubled(trouble Trouble, class failure.Class) func(*testing.T, *visit) {
+	return func(t *testing.T, v *visit) { _ = v.fails(t, trouble, class) }
+}
 
 // endless fetches only: an answer of the greatest length takes a while.
 func endless(t *testing.T, v *visit) {

@@ -6,14 +6,14 @@ import (
 	"context"
 	"io"
 	"log"
+	"net/http"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"net/http"
-
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/connector/web"
+	"bursar/internal/failure"
 )
 
 // Case is a connector and an institution for it.
@@ -51,13 +51,13 @@ func Run(t *testing.T, open func(t *testing.T) Case) {
 		"cancelled while waiting": cancelledWaiting,
 		"no answer in time":       tooLate,
 		"throttled":               throttled,
-		"unavailable":             unavailable,
-		"torn":                    torn,
-		"cut":                     cut,
+		"unavailable":             troubled(Unavailable, failure.Transient),
+		"torn":                    troubled(Torn, failure.Transient),
+		"cut":                     troubled(Cut, failure.Transient),
 		"endless":                 endless,
-		"garbage":                 garbage,
-		"echo":                    echo,
-		"elsewhere":               elsewhere,
+		"garbage":                 troubled(Garbage, failure.Data),
+		"echo":                    troubled(Echo, failure.Data),
+		"elsewhere":               troubled(Elsewhere, failure.Data),
 		"not trusted":             notTrusted,
 	}
 	for name, test := range general {

@@ -171,7 +171,10 @@ func (s *session) ask(ctx context.Context, path string, fields map[string]any, i
 	if err := check(answer); err != nil {
 		return nil, err
 	}
-	return answer, answer.Decode(into)
+	if err := answer.Decode(into); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // apiError is the answer of the API to a request that failed.

@@ -105,7 +105,9 @@ type signOn struct {
 }
 
 // secrets are the values that errors must not contain.
-func (s *signOn) secrets() []vault.Secret { return []vault.Secret{s.user, s.password, s.answer, s.cookie, s.key} }
+func (s *signOn) secrets() []vault.Secret {
+	return []vault.Secret{s.user, s.password, s.answer, s.cookie, s.key}
+}
 
 // aggregate writes the set of messages that begins every request.
 func (s *signOn) aggregate(w *writer, more ...string) string {

@@ -35,7 +35,7 @@ const (
 )
 
 // forPeople are the reasons of codes that a person must act on.
-var forPeople = map[string]string{
+var forPeople = map[string]string{ //nolint:gosec // reasons, not credentials
 	changePassword: "the bank asks for a new password; change it at the bank, then here",
 	signOnInvalid:  "wrong user or password",
 	lockedOut:      "the user is locked out after too many attempts; call the bank",

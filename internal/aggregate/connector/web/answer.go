@@ -42,7 +42,10 @@ func (q *Requester) Do(r *http.Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer, answer.Check()
+	if err := answer.Check(); err != nil {
+		return nil, err
+	}
+	return answer, nil
 }
 
 // Send sends a request and returns the answer of any status once it is complete. An answer that is cut off, does not come in time or is not an
@@ -52,7 +55,7 @@ func (q *Requester) Send(r *http.Request) (*Answer, error) {
 	if err != nil {
 		return nil, q.failed(r, err)
 	}
-	defer answer.Body.Close() //nolint:errcheck // everything was read, or the error is known
+	defer answer.Body.Close()
 	if answer.ContentLength > connector.MaxBody {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("ask %s: the answer is longer than %d bytes", r.URL.Host, connector.MaxBody))
 	}
