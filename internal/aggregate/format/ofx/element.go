@@ -43,6 +43,7 @@ var kinds = map[string]kind{
 	"BANKTRANLIST": {rank: list}, "BANKTRANLISTP": {rank: list}, "INVTRANLIST": {rank: list}, "INVPOSLIST": {rank: list},
 	"SECLIST": {rank: list},
 	"SONRS":   {rank: group, emit: (*reader).signOn}, "STATUS": {rank: item, emit: (*reader).status}, "ACCTINFO": {rank: group, emit: (*reader).listedAccounts},
+	"MFACHALLENGE": {rank: item, emit: (*reader).challenge},
 	"BANKACCTFROM": {rank: item, emit: (*reader).statementAccount}, "CCACCTFROM": {rank: item, emit: (*reader).statementAccount},
 	"INVACCTFROM": {rank: item, emit: (*reader).statementAccount},
 	"STMTTRN":     {rank: item, emit: (*reader).acceptEntry}, "STMTTRNP": {rank: item, emit: (*reader).acceptEntry},

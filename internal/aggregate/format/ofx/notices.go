@@ -55,6 +55,7 @@ func (p *reader) signOn() {
 	p.current.serverTime = r.get("DTSERVER")
 	code, severity, message := r.findValue("CODE"), r.findValue("SEVERITY"), r.findValue("MESSAGE")
 	p.recordResponse("sign-on", code, severity, message)
+	p.response.setSignOn(r, Status{code, severity, message})
 	p.emitNotice(r.place, "sign-on", field("code", code), field("severity", severity), field("message", message),
 		field("date", timestampText(p.current.serverTime)), field("organisation", r.valueIn("FI", "ORG")), field("institution", r.valueIn("FI", "FID")))
 }
@@ -64,6 +65,7 @@ func (p *reader) status() {
 	r := &p.record
 	code, severity, message := r.get("CODE"), r.get("SEVERITY"), r.get("MESSAGE")
 	p.recordResponse("request", code, severity, message)
+	p.response.addStatus(Status{code, severity, message})
 	if strings.Trim(code, "0") != "" {
 		p.emitNotice(r.place, "status", field("code", code), field("severity", severity), field("message", message))
 	}

@@ -60,6 +60,8 @@ type reader struct {
 	out    statement.Emitter
 	format string
 
+	response *Response // of ReadResponse; nil in Read
+
 	open      []element // the outermost first
 	lastValue string    // name of the last value, until the next tag
 	record    record    // the open one

@@ -75,6 +75,7 @@ func (p *reader) beginStatement() {
 	}
 	p.emitNotice(p.current.Place, "account", p.current.account...)
 	p.summary.content = true
+	p.response.addStatement()
 	p.out.Begin(&p.current.Statement)
 }
 
@@ -135,6 +136,7 @@ func (p *reader) listedAccounts() {
 }
 
 func (p *reader) emitAccount(parent int) {
+	p.response.addAccount(&p.record, parent)
 	p.noticeOther("account", accountFields(&p.record, parent)...)
 }
 
