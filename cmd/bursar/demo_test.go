@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 )
 
 // asProgram in the environment makes the test binary be the program, for commands that run commands.

@@ -17,7 +17,7 @@ import (
 	"syscall"
 
 	"bursar/docs"
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 	"bursar/internal/project"
 
 	"github.com/spf13/cobra"

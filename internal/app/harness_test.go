@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"bursar/internal/catalog"
-	programs "bursar/internal/job/process"
 	"bursar/internal/object"
+	programs "bursar/internal/process"
 	"bursar/internal/reconcile/rebuild"
 	"bursar/internal/reconcile/runs"
 )

@@ -14,7 +14,7 @@ import (
 	"strings"
 
 	"bursar/internal/failure"
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 )
 
 // The environment variables that a program gets. Those of this process with the prefix are Bursar's own settings, which it does not get.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 	"bursar/internal/project"
 )
 

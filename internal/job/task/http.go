@@ -17,7 +17,7 @@ import (
 	"unicode/utf8"
 
 	"bursar/internal/failure"
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/failure"
-	"bursar/internal/job/process"
+	"bursar/internal/process"
 	"bursar/internal/project"
 	"bursar/internal/project/doc"
 )

@@ -23,6 +23,7 @@ type output struct {
 	confirm *Search
 	live    func([]byte)
 	stdout  func([]byte)
+	stderr  func([]byte)
 
 	ended atomic.Bool
 	pipes []*os.File
@@ -30,7 +31,7 @@ type output struct {
 }
 
 func newOutput(c *Command) *output {
-	return &output{kept: bounded{half: max(c.Keep, 0) / 2}, confirm: NewSearch(c.Confirm), live: c.Live, stdout: c.Stdout}
+	return &output{kept: bounded{half: max(c.Keep, 0) / 2}, confirm: NewSearch(c.Confirm), live: c.Live, stdout: c.Stdout, stderr: c.Stderr}
 }
 
 // follow reads a pipe until its end, or for a bounded time after drain was called.
@@ -60,11 +61,13 @@ func (o *output) add(p []byte, isStdout bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.kept.add(p)
+	alone := o.stderr
 	if isStdout {
 		_, _ = o.confirm.Write(p) // it never fails
-		if o.stdout != nil {
-			o.stdout(p)
-		}
+		alone = o.stdout
+	}
+	if alone != nil {
+		alone(p)
 	}
 	if o.live != nil {
 		o.live(p)

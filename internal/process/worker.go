@@ -46,7 +46,7 @@ func startGuard(c *Command) (*supervision, error) {
 		reports: make(chan report, 3), // as many as there are: whoever sends them never waits
 	}
 	streams := 1
-	if c.Confirm != "" || c.Stdout != nil {
+	if c.Confirm != "" || c.Stdout != nil || c.Stderr != nil {
 		streams = 2
 	}
 	ours, theirs, err := openPipes(streams)

@@ -35,10 +35,11 @@ type Command struct {
 	// share a pipe, so that their order is exact.
 	Confirm string
 
-	// Stdout gets the standard output alone, as Live gets all; if it is set, standard output and error have a pipe each.
-	Stdout func([]byte)
+	// Stdout and Stderr get the standard output and the standard error alone, as Live gets all; if one is set, these have a pipe each.
+	Stdout, Stderr func([]byte)
 
-	// Live gets all output while it is written, one call at a time. It must not keep the bytes. While it does not return, the program waits.
+	// Live gets all output while it is written. Of these functions, one is called at a time. They must not keep the bytes. While one does not
+	// return, the program waits.
 	Live func([]byte)
 
 	// Guard is a binary that calls GuardMain with its other arguments if the first one is GuardCommand. The default is this process's own.

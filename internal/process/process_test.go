@@ -278,6 +278,21 @@ func TestConfirm(t *testing.T) {
 	}
 }
 
+func TestStreamsAlone(t *testing.T) {
+	t.Parallel()
+	var stdout, stderr bytes.Buffer
+	c := shell(t, "echo a; echo b >&2; echo c; echo d >&2")
+	c.Stderr = func(p []byte) { stderr.Write(p) }
+	if r, err := Run(t.Context(), c); err != nil || !r.Succeeded() || stderr.String() != "b\nd\n" {
+		t.Errorf("got %+v %v, standard error %q", r, err, stderr.String())
+	}
+	stderr.Reset()
+	c.Stdout = func(p []byte) { stdout.Write(p) }
+	if r, err := Run(t.Context(), c); err != nil || !r.Succeeded() || stdout.String() != "a\nc\n" || stderr.String() != "b\nd\n" {
+		t.Errorf("got %+v %v, %q and %q", r, err, stdout.String(), stderr.String())
+	}
+}
+
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
