@@ -13,7 +13,6 @@ import (
 	"bursar/internal/event/live/answers"
 	"bursar/internal/event/owner"
 	"bursar/internal/failure"
-	"bursar/internal/reconcile"
 	"bursar/internal/serve"
 )
 
@@ -43,9 +42,6 @@ func (a *App) acceptOwned(ctx context.Context, stream string, r live.Request) (a
 // acceptAnywhere accepts the events of a request in the process that owns the stream. While the stream has no owner the request waits. A request
 // whose answer was lost is sent again: rows that were accepted are duplicates then, as if the client had repeated it.
 func (a *App) acceptAnywhere(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
-	if s := a.Project.Stream(stream); s == nil || s.Builtin {
-		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
-	}
 	waiting, cancel := context.WithTimeout(ctx, ownerWait)
 	defer cancel()
 	changed := a.shared.watch(waiting, owner.Prefix+stream)

@@ -105,7 +105,7 @@ func (a *App) holdStream(ctx context.Context, s *project.Stream) (held *ownedStr
 
 // ownedName is the name by which a process owns a stream. The streams of statements are owned together, because an import fills all of them.
 func ownedName(s *project.Stream) string {
-	if s.Builtin {
+	if s.Builtin && !s.Reported {
 		return project.StatementStream
 	}
 	return s.Name
@@ -134,14 +134,19 @@ func (a *App) liveIntake(stream string) *live.Intake {
 
 // Accept ingests the events of a request. Once it returns they are durable and count exactly once (rule 1).
 func (a *App) Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
+	if s := a.Project.Stream(stream); s == nil || s.Builtin {
+		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
+	}
+	return a.accept(ctx, stream, r)
+}
+
+// accept is Accept also for built-in streams.
+func (a *App) accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error) {
 	if a.IsShared() {
 		return a.acceptAnywhere(ctx, stream, r)
 	}
 	if in := a.liveIntake(stream); in != nil {
 		return in.Accept(ctx, r)
-	}
-	if s := a.Project.Stream(stream); s == nil || s.Builtin {
-		return answers.Answer{}, &reconcile.NotFoundError{What: "stream " + stream}
 	}
 	return answers.Answer{}, live.ErrClosed
 }
@@ -157,7 +162,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 	stop = func() (all error) {
 		ctx, cancel := context.WithTimeout(context.Background(), sealTimeout)
 		defer cancel()
-		for _, s := range a.Project.Streams {
+		for _, s := range a.Project.LiveStreams() {
 			if in := a.liveIntake(s.Name); in != nil {
 				a.live.Delete(s.Name)
 				all = errors.Join(all, in.Close(ctx))
@@ -165,7 +170,7 @@ func (a *App) startLiveIntake(ctx context.Context) (stop func() error, err error
 		}
 		return all
 	}
-	for _, s := range a.Project.Streams {
+	for _, s := range a.Project.LiveStreams() {
 		in, err := live.Open(ctx, a.Events, s, a.liveOptions(s))
 		if err != nil {
 			return stop, fmt.Errorf("start live intake of stream %s: %w", s.Name, err)

@@ -87,7 +87,7 @@ func (a streamOwner) Own(ctx context.Context, stream string) error {
 	store := *a.Events
 	store.Catalog = taken.Catalog()
 	s := &ownedStream{store: &store, released: make(chan struct{})}
-	if !declared.Builtin {
+	if !declared.Builtin || declared.Reported {
 		o := a.liveOptions(declared)
 		o.Confirm = taken.Confirm
 		if s.live, err = live.Open(ctx, &store, declared, o); err != nil {
@@ -174,7 +174,7 @@ func (a *App) ownStreams(ctx context.Context) (stop func() error, err error) {
 	}
 	keeping, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var group sync.WaitGroup
-	for _, s := range a.Project.Streams {
+	for _, s := range a.Project.LiveStreams() {
 		group.Go(func() { a.shared.requester.Keep(keeping, s.Name) })
 	}
 	return func() error {

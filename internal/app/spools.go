@@ -49,7 +49,7 @@ func (a *App) recoverAllSpools(ctx context.Context) (unsealed map[string]error, 
 	if a.IsShared() {
 		recoverStream = a.recoverAbandoned
 	}
-	for _, s := range a.Project.Streams {
+	for _, s := range a.Project.LiveStreams() {
 		err := recoverStream(ctx, s)
 		if ctx.Err() != nil {
 			return nil, err

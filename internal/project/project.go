@@ -51,6 +51,11 @@ func (s *source) Broken() bool { return s.broken }
 // AllStreams returns the declared streams, then the built-in ones.
 func (p *Project) AllStreams() []*Stream { return slices.Concat(p.Streams, p.builtin) }
 
+// LiveStreams returns the streams whose events are accepted one by one: the declared ones, and the built-in ones that refreshes of accounts fill.
+func (p *Project) LiveStreams() []*Stream {
+	return slices.DeleteFunc(p.AllStreams(), func(s *Stream) bool { return s.Builtin && !s.Reported })
+}
+
 // Stream finds a declared or built-in stream by name, or nil.
 func (p *Project) Stream(name string) *Stream {
 	return find(p.AllStreams(), func(s *Stream) bool { return s.Name == name })

@@ -41,7 +41,8 @@ type Stream struct {
 
 	Versions bool // the same id with other values is a new version of the event, not a conflict
 
-	Builtin bool // part of every project, and filled only by `bursar import`
+	Builtin  bool // part of every project, and filled only by `bursar import`; or, if Reported, by refreshes of accounts
+	Reported bool // built-in, with events that are accepted one by one
 
 	source
 }
@@ -183,7 +184,7 @@ func (p *Project) addBuiltin() {
 		if err != nil || len(errs) > 0 {
 			panic(fmt.Sprintf("built-in stream %s: %v %v", name, err, errs)) // embedded: valid in every build or in none
 		}
-		s.Name, s.Builtin = name, true
+		s.Name, s.Builtin, s.Reported = name, true, slices.Contains(AccountStreams, name)
 		p.builtin = append(p.builtin, s)
 	}
 }

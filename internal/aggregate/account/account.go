@@ -95,7 +95,8 @@ type Account struct {
 	Scheduled int       `json:"scheduled,omitempty"`
 	ByPerson  int       `json:"by_person,omitempty"`
 
-	Cursor   string    `json:"cursor,omitempty"` // of what was committed
+	Cursor   string    `json:"cursor,omitempty"`  // of what is stored
+	Fetched  string    `json:"fetched,omitempty"` // the cursor that counts when the documents are processed
 	Standing *Standing `json:"standing,omitempty"`
 }
 

@@ -21,7 +21,7 @@ func (s *Accounts) Begin(ctx context.Context, r Ref) (*Account, error) {
 			a.Begun, a.Requests = now, 0
 		}
 		a.Running = true
-		a.Documents = nil
+		a.Documents, a.Fetched = nil, ""
 		a.set(Fetching, "", now)
 		return nil
 	})
@@ -41,6 +41,7 @@ func (a *Account) set(state State, reason string, now time.Time) {
 type Fetched struct {
 	Refresh   int
 	Documents []Document
+	Cursor    string // that counts when the documents are processed
 	Requests  int
 }
 
@@ -53,7 +54,7 @@ func (s *Accounts) Fetched(ctx context.Context, r Ref, f Fetched) error {
 		if !a.isRunning(f.Refresh) {
 			return nil
 		}
-		a.Documents, a.Answer = f.Documents, ""
+		a.Documents, a.Fetched, a.Answer = f.Documents, f.Cursor, ""
 		a.Requests += f.Requests
 		a.set(Processing, "", s.Now().UTC())
 		return tx.Delete(runningKey(r))
@@ -162,10 +163,10 @@ func (s *Accounts) End(ctx context.Context, r Ref, refresh int, e Ending) error 
 	})
 }
 
-// Commit keeps the cursor of what a refresh has stored, in the transaction of the caller that stores it.
-func Commit(tx catalog.Tx, r Ref, cursor string) error {
+// Commit keeps the cursor of what a refresh has stored, in the transaction of the caller that stores it. It changes nothing if another refresh has begun.
+func Commit(tx catalog.Tx, r Ref, refresh int, cursor string) error {
 	a, err := get(tx, r)
-	if err != nil || a.Cursor == cursor {
+	if err != nil || !a.isRunning(refresh) || a.Cursor == cursor {
 		return err
 	}
 	a.Cursor = cursor

@@ -305,3 +305,20 @@ func (s *Session) End(err error) {
 	}
 	at.notify()
 }
+
+// sessionKey is the key of a session in a context.
+type sessionKey struct{}
+
+// WithSession returns a context in which Permit asks for permits of a session.
+func WithSession(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, s)
+}
+
+// Permit waits until the session of the context may send another request. Without a session none may.
+func Permit(ctx context.Context) error {
+	s, _ := ctx.Value(sessionKey{}).(*Session)
+	if s == nil {
+		return errors.New("a request was sent outside of a session")
+	}
+	return s.Permit(ctx)
+}

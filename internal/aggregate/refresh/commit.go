@@ -1,0 +1,218 @@
+// What transactions become is fixed in the catalog, together with the cursor and the events that say so; the events are stored from there.
+
+package refresh
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/format/statement"
+	"bursar/internal/aggregate/ledger"
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+func documentKey(kind string, ref account.Ref) string {
+	return "aggregate/" + kind + "/" + ref.Institution + "/" + url.PathEscape(ref.Account)
+}
+
+func entryPrefix(ref account.Ref) string { return documentKey("entry", ref) + "/" }
+
+// outbox are events that are fixed, and may not be stored yet.
+type outbox struct {
+	Transactions []ledger.Version `json:"transactions,omitempty"`
+	Balances     []balanceEvent   `json:"balances,omitempty"`
+}
+
+// balanceEvent is an event of the stream account_balances.
+type balanceEvent struct {
+	ledger.Stated
+	Verdict ledger.Word `json:"verdict"`
+	Reason  string      `json:"reason,omitempty"`
+}
+
+// commit applies changes to the ledger of an account, in one transaction with their cursor and their events, and returns where the account is then.
+func (r *Refresher) commit(ctx context.Context, a *account.Account, c *connector.Changes) (standing *account.Standing, err error) {
+	at := a.Begun // of the refresh: a repeated step makes the same events (rule 5)
+	err = r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		return r.change(tx, a.Ref, func(known []ledger.Entry, state ledger.State) (ledger.Result, error) {
+			out, err := ledger.Apply(ledgerOf(a, c), known, state, c, at)
+			if err == nil {
+				standing = standingOf(ledgerOf(a, c).Currency, &out, known, c, at)
+				err = account.Commit(tx, a.Ref, a.Refresh, c.Cursor)
+			}
+			return out, err
+		})
+	})
+	return standing, err
+}
+
+// change applies fn to the ledger of an account within a transaction.
+func (r *Refresher) change(tx catalog.Tx, ref account.Ref, fn func(known []ledger.Entry, state ledger.State) (ledger.Result, error)) error {
+	var state ledger.State
+	if _, err := tx.Get(documentKey("ledger", ref), &state); err != nil {
+		return err
+	}
+	known, err := catalog.All[ledger.Entry](tx, entryPrefix(ref), "")
+	if err != nil {
+		return err
+	}
+	out, err := fn(known, state)
+	if err != nil {
+		return err
+	}
+	for i := range out.Entries {
+		if err := tx.Put(entryPrefix(ref)+out.Entries[i].ID, &out.Entries[i]); err != nil {
+			return err
+		}
+	}
+	if err := tx.Put(documentKey("ledger", ref), out.State); err != nil {
+		return err
+	}
+	return putEvents(tx, ref, &out)
+}
+
+// putEvents adds the events of a result to the outbox.
+func putEvents(tx catalog.Tx, ref account.Ref, out *ledger.Result) error {
+	if len(out.Versions) == 0 && len(out.Balances) == 0 {
+		return nil
+	}
+	var box outbox
+	if _, err := tx.Get(documentKey("outbox", ref), &box); err != nil {
+		return err
+	}
+	box.Transactions = append(box.Transactions, out.Versions...)
+	for _, b := range out.Balances {
+		v := verdictOf(out, b.Currency)
+		box.Balances = append(box.Balances, balanceEvent{b, v.Word, v.Reason})
+	}
+	return tx.Put(documentKey("outbox", ref), box)
+}
+
+func verdictOf(out *ledger.Result, currency string) ledger.Verdict {
+	for _, v := range out.Verdicts {
+		if v.Currency == currency {
+			return v
+		}
+	}
+	return ledger.Verdict{Currency: currency, Word: ledger.Unknown, Reason: "nothing is known of this currency"}
+}
+
+// deliver stores the events of the outbox of an account, if there are any, and empties it. Events that are stored again count once (rule 1).
+func (r *Refresher) deliver(ctx context.Context, ref account.Ref) error {
+	box, err := catalog.Read(ctx, r.Catalog, func(tx catalog.Tx) (box *outbox, err error) {
+		found, err := tx.Get(documentKey("outbox", ref), &box)
+		if !found {
+			box = nil
+		}
+		return box, err
+	})
+	if err != nil || box == nil {
+		return err
+	}
+	storing, within := errgroup.WithContext(ctx)
+	storing.Go(func() error { return store(within, r, project.AccountTransactionStream, box.Transactions) })
+	storing.Go(func() error { return store(within, r, project.AccountBalanceStream, box.Balances) })
+	if err := storing.Wait(); err != nil {
+		return fmt.Errorf("store what is reported of %s: %w", ref, err)
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(documentKey("outbox", ref)) })
+}
+
+// maxLines bounds the events that are stored with one request, in bytes.
+const maxLines = 4 << 20
+
+// store stores events of a stream. None of them can be invalid: that would be a bug, and stops the account.
+func store[T any](ctx context.Context, r *Refresher, stream string, events []T) error {
+	var lines bytes.Buffer
+	flush := func() error {
+		if lines.Len() == 0 {
+			return nil
+		}
+		quarantined, reason, err := r.Accept(ctx, stream, bytes.Clone(lines.Bytes()))
+		if err == nil && quarantined > 0 {
+			err = failure.Wrap(failure.Bug, fmt.Errorf("%d events of stream %s are in quarantine: %s", quarantined, stream, reason))
+		}
+		lines.Reset()
+		return err
+	}
+	for i := range events {
+		line, err := json.Marshal(&events[i])
+		if err != nil {
+			return err
+		}
+		lines.Write(append(line, '\n'))
+		if lines.Len() >= maxLines {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// commitCursor keeps the cursor of a refresh that has fetched no transactions.
+func (r *Refresher) commitCursor(ctx context.Context, a *account.Account) error {
+	if a.Fetched == "" {
+		return nil
+	}
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return account.Commit(tx, a.Ref, a.Refresh, a.Fetched) })
+}
+
+// standingOf returns where an account is with a result, in its own currency.
+func standingOf(currency string, out *ledger.Result, known []ledger.Entry, c *connector.Changes, at time.Time) *account.Standing {
+	v := verdictOf(out, currency)
+	s := &account.Standing{Currency: currency, Verdict: string(v.Word), Reason: v.Reason, At: at, Warnings: c.Warnings}
+	for _, w := range out.Warnings {
+		s.Warnings = append(s.Warnings, w.Error())
+	}
+	for _, b := range out.State.Stated {
+		if b.Currency != currency {
+			continue
+		}
+		switch b.Kind {
+		case connector.Booked:
+			s.Balance, s.StatedAt = b.Amount, b.StatedAt
+		case connector.Available:
+			s.Available = b.Amount
+		case connector.Due:
+			s.Due = b.Amount
+		}
+	}
+	posted, pending := sums(currency, out.Entries, known)
+	s.Posted, s.Pending = posted.String(), pending.String()
+	return s
+}
+
+// sums adds up the transactions of a currency: changed ones, and those of the known ones that did not change.
+func sums(currency string, changed, known []ledger.Entry) (posted, pending statement.Sum) {
+	isChanged := map[string]bool{}
+	add := func(e *ledger.Entry) {
+		switch {
+		case e.Currency != currency:
+		case e.Status == ledger.Posted:
+			posted.Add(e.Amount)
+		case e.Status == ledger.Pending:
+			pending.Add(e.Amount)
+		}
+	}
+	for i := range changed {
+		isChanged[changed[i].ID] = true
+		add(&changed[i])
+	}
+	for i := range known {
+		if !isChanged[known[i].ID] {
+			add(&known[i])
+		}
+	}
+	return posted, pending
+}

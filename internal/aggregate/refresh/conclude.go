@@ -1,0 +1,172 @@
+// Judges what a refresh has fetched, and ends it.
+
+package refresh
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/ledger"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+)
+
+// Ending is how a refresh ends.
+type Ending struct {
+	Unanswered bool  // nobody has answered the institution's question, or set new credentials
+	Err        error // why it cannot go on; nil: what was fetched says how it ended
+}
+
+// Conclude stores the transactions and balances that a refresh has fetched, judges the account, and ends the refresh.
+func (r *Refresher) Conclude(ctx context.Context, ref account.Ref, refresh int, how Ending) error {
+	a, err := r.Accounts.Get(ctx, ref)
+	if err != nil || !a.Running || refresh != 0 && a.Refresh != refresh {
+		return err
+	}
+	if err := r.deliver(ctx, ref); err != nil { // what an earlier refresh has left
+		return err
+	}
+	if how.Err != nil || how.Unanswered {
+		return r.end(ctx, a, how, nil)
+	}
+	standing, err := r.judge(ctx, a)
+	if err != nil && failure.Of(err) != failure.Data {
+		return err
+	}
+	how.Err = errors.Join(err, refusals(a))
+	return r.end(ctx, a, how, standing)
+}
+
+// refusals is the error of a refresh with statement files that could not be read; nil without such.
+func refusals(a *account.Account) (err error) {
+	for i := range a.Documents {
+		if d := &a.Documents[i]; d.Refused != "" {
+			err = errors.Join(err, failure.Wrap(failure.Data, fmt.Errorf("%s cannot be read: %s", d.Name, d.Refused)))
+		}
+	}
+	return err
+}
+
+// end records the end, and when the next refresh is due. Where only a person can help, that is when a person asks: repeated attempts may block the
+// account.
+func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending, standing *account.Standing) error {
+	e := account.Ending{Standing: standing, Err: how.Err}
+	if how.Unanswered {
+		e.Err = failure.Wrap(failure.Data, fmt.Errorf("%s; `bursar account refresh %s` tries again", unanswered(a), a))
+	}
+	i, err := r.Accounts.Institution(ctx, a.Institution)
+	if err != nil {
+		return err
+	}
+	if declared := r.Project.Institution(a.Institution); declared != nil && declared.Connection != nil && !how.Unanswered {
+		rules, now := RulesOf(declared.Connection), r.Now().UTC()
+		if e.Next = rules.Next(a.Ref, a.Refresh, i.Accounts, now); e.Err != nil {
+			e.Next = rules.AfterFailure(a.Ref, a.Refresh, i.Accounts, a.Failures+1, e.Err, now)
+		}
+	}
+	return r.Accounts.End(ctx, a.Ref, a.Refresh, e)
+}
+
+func unanswered(a *account.Account) string {
+	if a.State == account.Asking {
+		return fmt.Sprintf("nobody has answered the question %q in time", a.Question)
+	}
+	return "nobody has set new credentials in time: " + a.Reason
+}
+
+// judge commits what a refresh has fetched, part by part, and returns where the account is then; nil if the institution reports statement files of
+// any accounts.
+func (r *Refresher) judge(ctx context.Context, a *account.Account) (*account.Standing, error) {
+	list, err := r.reported(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, r.commitCursor(ctx, a)
+	}
+	var standing *account.Standing
+	for i, c := range list {
+		if c.Cursor == "" && i == len(list)-1 {
+			c.Cursor = a.Fetched
+		}
+		if standing, err = r.commit(ctx, a, c); err != nil {
+			return nil, err
+		}
+		if err := r.deliver(ctx, a.Ref); err != nil {
+			return nil, err
+		}
+	}
+	return standing, nil
+}
+
+// reported returns the changes that a refresh has fetched, in the order in which they were. The statement files of OFX are one: they say the same as
+// changes do.
+func (r *Refresher) reported(ctx context.Context, a *account.Account) (list []*connector.Changes, err error) {
+	var merged *statements
+	for i := range a.Documents {
+		d := &a.Documents[i]
+		switch {
+		case d.Changes:
+			c := &connector.Changes{}
+			content, err := r.content(ctx, d)
+			if err == nil {
+				err = json.Unmarshal(content, c)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("read changes of %s: %w", a, err)
+			}
+			list = append(list, c)
+		case d.Refused == "" && r.kindOf(a) == project.OFXConnector:
+			content, err := r.content(ctx, d)
+			if err != nil {
+				return nil, fmt.Errorf("read %s of %s: %w", d.Name, a, err)
+			}
+			if merged == nil {
+				merged = newStatements(a.Account)
+			}
+			if err := merged.read(r.Project, d.Name, content); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if merged != nil {
+		list = slices.Insert(list, 0, merged.changes())
+	}
+	return list, nil
+}
+
+func (r *Refresher) kindOf(a *account.Account) string {
+	if i := r.Project.Institution(a.Institution); i != nil && i.Connection != nil {
+		return i.Connection.Kind
+	}
+	return ""
+}
+
+// content reads a kept document, which is at most connector.MaxBody long.
+func (r *Refresher) content(ctx context.Context, d *account.Document) ([]byte, error) {
+	in, err := r.Objects.OpenSized(ctx, d.Object, d.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	content := make([]byte, d.Bytes)
+	if _, err := in.ReadAt(content, 0); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	return content, nil
+}
+
+// ledgerOf names an account in its ledger.
+func ledgerOf(a *account.Account, c *connector.Changes) ledger.Account {
+	currency := a.Currency
+	if currency == "" {
+		currency = c.Currency
+	}
+	return ledger.Account{Institution: a.Institution, ID: a.Account, Currency: currency}
+}

@@ -1,0 +1,229 @@
+// Package refresh has the steps of refreshing an account: it visits the institution and keeps what it delivers as objects, stores statement files and
+// transactions as events, and judges the account. It owns the order of these effects: what was fetched is durable before it is processed; what
+// transactions become is fixed in the catalog, with the cursor, before their events are stored, and stored again from there after a crash (rules 1 and
+// 5). It must not know of workflows.
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/connector/web"
+	"bursar/internal/aggregate/limit"
+	"bursar/internal/catalog"
+	"bursar/internal/failure"
+	"bursar/internal/object"
+	"bursar/internal/project"
+	"bursar/internal/vault"
+)
+
+// Refresher refreshes the accounts of a project. It is safe for concurrent use.
+type Refresher struct {
+	Project    *project.Project
+	Accounts   *account.Accounts
+	Catalog    catalog.Catalog
+	Objects    object.Store
+	Connectors map[string]connector.Connector // by kind
+	Pool       *limit.Pool
+	Scratch    string // folder for statement files while they are imported
+	Now        func() time.Time
+	Log        *slog.Logger
+
+	// Resolve returns the value of a text that may be a reference; see vault.References.
+	Resolve func(file string, line int, key, text string) (vault.Secret, error)
+	// Decrypt returns what was encrypted for the vault's key.
+	Decrypt func(encrypted string) (vault.Secret, error)
+	// Import imports statement files as one group, and returns for each why nothing of it was accepted; empty if it was.
+	Import func(ctx context.Context, institution string, files []string) (refused []string, err error)
+	// Accept stores events of a stream, given as lines of JSON. What is accepted again counts once. It returns how many rows are in quarantine, and
+	// why the first of them is.
+	Accept func(ctx context.Context, stream string, lines []byte) (quarantined int64, reason string, err error)
+
+	imports importGroups
+
+	mu      sync.Mutex
+	clients map[string]*http.Client // by institution
+}
+
+// Visit is how a visit to an institution has ended.
+type Visit struct {
+	Refresh    int
+	Statements int  // statement files to process
+	Waits      bool // for a person
+}
+
+// connectionOf returns the institution of an account, which must be declared with a connector.
+func (r *Refresher) connectionOf(ref account.Ref) (*project.Institution, connector.Connector, error) {
+	i := r.Project.Institution(ref.Institution)
+	if i == nil || i.Connection == nil {
+		return nil, nil, failure.Wrap(failure.Data, fmt.Errorf("institution %s has no connector in institutions/ of this project folder", ref.Institution))
+	}
+	c := r.Connectors[i.Connection.Kind]
+	if c == nil {
+		return nil, nil, fmt.Errorf("there is no connector of the kind %s", i.Connection.Kind)
+	}
+	return i, c, nil
+}
+
+// LimitsOf returns the limits of an institution.
+func LimitsOf(c *project.Connection) limit.Limits {
+	return limit.Limits{
+		Requests: c.Limits.Requests, Per: c.Limits.Per, Sessions: c.Limits.Sessions,
+		Failures: c.Breaker.Failures, Wait: c.Breaker.Wait, Longest: c.Breaker.Longest,
+	}
+}
+
+// RulesOf returns when the accounts of an institution are refreshed.
+func RulesOf(c *project.Connection) account.Rules {
+	return account.Rules{Every: c.Refresh.Every, AccountDay: c.Limits.AccountDay, Day: c.Limits.Day, Reserve: c.Limits.Reserve}
+}
+
+// Visit visits the institution of an account, and keeps what it delivers. An error that may pass is recorded as the reason why the account waits.
+func (r *Refresher) Visit(ctx context.Context, ref account.Ref) (v Visit, err error) {
+	i, c, err := r.connectionOf(ref)
+	if err != nil {
+		return v, err
+	}
+	session, err := r.Pool.Session(ctx, ref.Institution, LimitsOf(i.Connection))
+	if err != nil {
+		return v, r.retrying(ctx, ref, 0, err)
+	}
+	ended := errors.New("interrupted")
+	defer func() { session.End(ended) }()
+	a, err := r.Accounts.Begin(ctx, ref)
+	if err != nil {
+		return v, err
+	}
+	v.Refresh = a.Refresh
+	d := &delivery{Refresher: r, ref: ref, refresh: a.Refresh, streams: i.Connection.Streams}
+	ended = r.fetch(limit.WithSession(ctx, session), i, c, a, session, d)
+	var rejected *connector.CredentialsError
+	var question *connector.QuestionError
+	switch {
+	case errors.As(ended, &rejected):
+		v.Waits = true
+		return v, r.Accounts.Ask(ctx, ref, a.Refresh, "", ended.Error())
+	case errors.As(ended, &question):
+		v.Waits = true
+		return v, r.Accounts.Ask(ctx, ref, a.Refresh, question.Question, "the institution asks a question")
+	case ended != nil:
+		return v, r.retrying(ctx, ref, a.Refresh, ended)
+	}
+	v.Statements = d.statements()
+	return v, r.Accounts.Fetched(ctx, ref, account.Fetched{Refresh: a.Refresh, Documents: d.documents, Cursor: d.cursor, Requests: session.Requests()})
+}
+
+// retrying records why an account waits for another attempt, and returns that error.
+func (r *Refresher) retrying(ctx context.Context, ref account.Ref, refresh int, cause error) error {
+	if failure.Of(cause).Retryable() && ctx.Err() == nil {
+		if err := r.Accounts.Retrying(ctx, ref, refresh, cause); err != nil {
+			return err
+		}
+	}
+	return cause
+}
+
+// fetch has one session at an institution.
+func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connector.Connector, a *account.Account, permits *limit.Session, d *delivery) error {
+	login, hide, err := r.login(i, a, permits)
+	if err != nil {
+		return err
+	}
+	session, err := c.LogIn(ctx, login)
+	if err != nil {
+		return hide(err)
+	}
+	request := connector.Request{Account: a.Account, Cursor: a.Cursor, From: since(a, i.Connection, r.Now()), Today: r.Now().UTC().Truncate(24 * time.Hour)}
+	err = session.Fetch(ctx, request, d)
+	return hide(errors.Join(err, session.Close(context.WithoutCancel(ctx))))
+}
+
+// overlap is how many days before the last complete refresh are fetched again: institutions change what they have reported.
+const overlap = 30 * 24 * time.Hour
+
+// since returns from which day on an account is fetched.
+func since(a *account.Account, c *project.Connection, now time.Time) time.Time {
+	first := now.Add(-c.Refresh.Since)
+	if a.Succeeded.IsZero() || a.Succeeded.Add(-overlap).Before(first) {
+		return first
+	}
+	return a.Succeeded.Add(-overlap)
+}
+
+// login returns how a session of an account is opened, and what hides its secrets in errors.
+func (r *Refresher) login(i *project.Institution, a *account.Account, permits *limit.Session) (l connector.Login, hide func(error) error, err error) {
+	l = connector.Login{Settings: map[string]string{}, Folder: r.Project.Dir, Credentials: map[string]vault.Secret{}, Permit: permits.Permit}
+	var secrets []string
+	for key, text := range i.Connection.Settings {
+		value, err := r.Resolve(i.File, i.LineOf("connector."+key, text), "connector."+key, text)
+		if err != nil {
+			return l, nil, err
+		}
+		l.Settings[key] = value.Reveal()
+		if vault.IsSecret(text) {
+			secrets = append(secrets, value.Reveal())
+		}
+	}
+	for name, text := range a.Credentials {
+		value, err := r.Resolve("", 0, "the credential "+name+" of account "+a.String(), text)
+		if err != nil {
+			return l, nil, err
+		}
+		l.Credentials[name] = value
+		secrets = append(secrets, value.Reveal())
+	}
+	if a.Answer != "" {
+		if l.Answer, err = r.Decrypt(a.Answer); err != nil {
+			return l, nil, fmt.Errorf("read the answer for account %s: %w", a, err)
+		}
+		secrets = append(secrets, l.Answer.Reveal())
+	}
+	if l.HTTP, err = r.client(i); err != nil {
+		return l, nil, err
+	}
+	return l, func(err error) error { return vault.Hide(err, "a credential of "+a.String(), secrets...) }, nil
+}
+
+// client returns the HTTP client of an institution, whose connections its sessions share.
+func (r *Refresher) client(i *project.Institution) (*http.Client, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.clients[i.Name]; c != nil {
+		return c, nil
+	}
+	o := web.Options{Timeout: i.Connection.Timeout, Permit: limit.Permit}
+	if i.Connection.CA != "" {
+		ca, err := os.ReadFile(filepath.Join(r.Project.Dir, i.Connection.CA))
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates of institution %s: %w", i.Name, err)
+		}
+		o.RootCA = ca
+	}
+	c, err := web.NewClient(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s:%d: %w", i.File, i.LineOf("connector.ca", ""), err)
+	}
+	if r.clients == nil {
+		r.clients = map[string]*http.Client{}
+	}
+	r.clients[i.Name] = c
+	return c, nil
+}
+
+// Close closes the connections to institutions.
+func (r *Refresher) Close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range r.clients {
+		c.CloseIdleConnections()
+	}
+}
