@@ -1,6 +1,7 @@
 // Package connector defines how accounts are fetched from institutions: a connector logs in, lists accounts, and fetches statements or
-// transactions. It owns these types and the errors of institutions; each subpackage is one kind of institution. A connector asks for a permit before
-// each request that it sends, keeps nothing between two sessions, and prints no secret (rule 8). It must not know of catalogs, workflows or streams.
+// transactions. It owns these types, the errors of institutions, and the form of their texts and amounts; each subpackage is one kind of
+// institution, except web (requests over HTTPS) and connectortest (the suite). A connector asks for a permit before each request that it sends,
+// keeps nothing between two sessions, and prints no secret (rule 8). It must not know of catalogs, workflows or streams.
 //
 // Amounts are signed decimals as text, positive for a credit (rule 2). Days are written "2006-01-02", times in RFC 3339.
 package connector
@@ -17,7 +18,7 @@ import (
 //
 // Errors have a class: Throttled with the time that the institution asks for, Transient where the same session may succeed later (a timeout, a
 // server error, an expired session), Data where it will not. A *CredentialsError, a *QuestionError or an *UnknownAccountError says what a
-// person can do. Every other answer of the institution that the connector does not understand is of class Data and names what was expected.
+// person can do; the first two come from any method, because many protocols have no login apart from their requests. Every other answer of the institution that the connector does not understand is of class Data and names what was expected.
 type Connector interface {
 	LogIn(ctx context.Context, l Login) (Session, error)
 }

@@ -44,20 +44,39 @@ func (l *Login) Number(name string, fallback, most int) (int, error) {
 // Window is a part of an interval: days, both included.
 type Window struct{ From, To time.Time }
 
-// Windows divides the interval of a request into windows of at most so many days, the earliest first. There is at least one: that of today.
+// Windows divides the interval of a request into windows of so many days, the earliest first. The last one may be shorter: the others stay the same
+// from day to day. There is at least one: that of today.
 func (r *Request) Windows(days int) []Window {
-	today := r.Today.UTC().Truncate(24 * time.Hour)
-	from := r.From.UTC().Truncate(24 * time.Hour)
+	from, today := r.interval()
+	return divide(from, from.AddDate(0, 0, days), today, days)
+}
+
+// RecentWindows is like Windows, but the first one may be shorter: the last one has everything that was made in the days before today.
+func (r *Request) RecentWindows(days int) []Window {
+	from, today := r.interval()
+	total := int(today.Sub(from)/(24*time.Hour)) + 1
+	return divide(from, from.AddDate(0, 0, (total-1)%days+1), today, days)
+}
+
+func (r *Request) interval() (from, today time.Time) {
+	today = r.Today.UTC().Truncate(24 * time.Hour)
+	from = r.From.UTC().Truncate(24 * time.Hour)
 	if r.From.IsZero() || from.After(today) {
 		from = today
 	}
+	return from, today
+}
+
+// divide returns windows of so many days, the second of which begins at next.
+func divide(from, next, today time.Time, days int) []Window {
 	var windows []Window
-	for ; !from.After(today); from = from.AddDate(0, 0, days) {
-		to := from.AddDate(0, 0, days-1)
+	for !from.After(today) {
+		to := next.AddDate(0, 0, -1)
 		if to.After(today) {
 			to = today
 		}
 		windows = append(windows, Window{from, to})
+		from, next = next, next.AddDate(0, 0, days)
 	}
 	return windows
 }

@@ -5,6 +5,7 @@ package connectortest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -55,8 +56,8 @@ func fetchRepeatable(t *testing.T, v *visit) {
 	if err != nil || first.parts() == 0 {
 		t.Fatalf("%d parts, %v", first.parts(), err)
 	}
-	if second, err := v.fetchAll(t); err != nil || first.String() != second.String() {
-		t.Errorf("delivered %s\nthen %s: %v", first, second, err)
+	if second, err := v.fetchAll(t); err != nil || v.textOf(first) != v.textOf(second) {
+		t.Errorf("%v; delivered %s", err, difference(v.textOf(first), v.textOf(second)))
 	}
 	for i := range first.Reports {
 		if c := &first.Reports[i]; c.Account != v.Request.Account || c.Currency == "" {
@@ -170,13 +171,37 @@ func sideBySide(t *testing.T, v *visit) {
 			if err != nil {
 				t.Error(err)
 			}
-			results[i] = r.String()
+			results[i] = v.textOf(r)
 		})
 	}
 	group.Wait()
-	if len(slices.Compact(results)) != 1 {
-		t.Errorf("delivered %q", results)
+	for _, result := range results[1:] {
+		if result != results[0] {
+			t.Errorf("delivered %s", difference(results[0], result))
+		}
 	}
+}
+
+// textOf returns what was delivered without what differs in each answer.
+func (v *visit) textOf(r *Recorder) string {
+	stable := *r
+	if v.Stable != nil {
+		stable.Documents = map[string]string{}
+		for name, content := range r.Documents {
+			stable.Documents[name] = v.Stable(content)
+		}
+	}
+	return stable.String()
+}
+
+// difference shows where two texts begin to differ.
+func difference(a, b string) string {
+	const shown = 200
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return fmt.Sprintf("%q and %q", a[n:min(len(a), n+shown)], b[n:min(len(b), n+shown)])
 }
 
 func noSecretsDelivered(t *testing.T, v *visit) {

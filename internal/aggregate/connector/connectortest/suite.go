@@ -28,6 +28,8 @@ type Case struct {
 	// Request is of an account that the credentials reach; Unknown is an id that they do not.
 	Request connector.Request
 	Unknown string
+	// Stable returns a document without what the institution writes anew in each answer, such as times and ids. Nil: there is nothing of that.
+	Stable func(document string) string
 }
 
 // Run runs the suite. Every test gets a new Case.

@@ -105,9 +105,10 @@ func (s *session) List(ctx context.Context) ([]connector.Account, error) {
 	return accounts, nil
 }
 
-// Fetch implements connector.Session: one Changes for each window.
+// Fetch implements connector.Session: one Changes for each window. Servers list pending transactions only in the window of today, which therefore is
+// as long as possible: a complete window before it would say that they have vanished.
 func (s *session) Fetch(ctx context.Context, r connector.Request, d connector.Delivery) error {
-	windows := r.Windows(s.days)
+	windows := r.RecentWindows(s.days)
 	for i, w := range windows {
 		changes, err := s.fetchWindow(ctx, r.Account, w)
 		if err != nil {

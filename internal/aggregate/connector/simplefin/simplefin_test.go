@@ -3,14 +3,11 @@
 package simplefin_test
 
 import (
-	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,7 +126,7 @@ func TestChanges(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	want := connector.Changes{
-		Account: "ACT-1", Currency: "USD", Complete: true, From: "2024-10-01", To: "2024-11-29",
+		Account: "ACT-1", Currency: "USD", Complete: true, From: "2024-10-26", To: "2024-12-24",
 		Transactions: []connector.Transaction{
 			{ID: "T1", Amount: "-33293.43", Booked: "2024-12-12", Party: "Frank", Text: "Uncle Frank's Bait Shop"},
 			{ID: "T2", Pending: true, Amount: "11", Made: "2024-12-13", Text: "Hold"},
@@ -139,16 +136,16 @@ func TestChanges(t *testing.T) {
 			{Kind: connector.Available, Amount: "-5.50", At: "2024-12-24T00:26:40Z"},
 		},
 	}
-	if text, wanted := toJSON(t, got.Reports[0]), toJSON(t, want); text != wanted {
+	if text, wanted := toJSON(t, got.Reports[1]), toJSON(t, want); text != wanted {
 		t.Errorf("got  %s\nwant %s", text, wanted)
 	}
-	if c := got.Reports[1]; c.From != "2024-11-30" || c.To != "2024-12-24" || !c.Complete {
-		t.Errorf("the last window is %+v", c)
+	if c := got.Reports[0]; c.From != "2024-10-01" || c.To != "2024-10-25" || !c.Complete {
+		t.Errorf("the first window is %+v", c)
 	}
 	seconds := func(from, to string) string {
 		return strconv.FormatInt(day(from).Unix(), 10) + "-" + strconv.FormatInt(day(to).Unix(), 10)
 	}
-	if asked := []string{seconds("2024-10-01", "2024-11-30"), seconds("2024-11-30", "2024-12-25")}; !slices.Equal(b.asked, asked) {
+	if asked := []string{seconds("2024-10-01", "2024-10-26"), seconds("2024-10-26", "2024-12-25")}; !slices.Equal(b.asked, asked) {
 		t.Errorf("asked for %q, want %q", b.asked, asked)
 	}
 }
@@ -252,77 +249,4 @@ func TestLogInRefuses(t *testing.T) {
 	if _, err := (simplefin.Connector{}).LogIn(t.Context(), l); err == nil || !strings.Contains(err.Error(), "days") {
 		t.Errorf("91 days: %v", err)
 	}
-}
-
-func TestClaim(t *testing.T) {
-	t.Parallel()
-	const accessURL = "https://u1:p1@bank.example/simplefin"
-	claims := 0
-	_, client, url := open(t, func(w http.ResponseWriter, r *http.Request) {
-		claims++
-		switch {
-		case r.Method != http.MethodPost || r.URL.Path != "/claim/tok3n-0ne":
-			http.NotFound(w, r)
-		case claims == 1:
-			_, _ = io.WriteString(w, accessURL+"\n")
-		default:
-			http.Error(w, "Forbidden", http.StatusForbidden)
-		}
-	})
-	token := encodeToken(url + "/claim/tok3n-0ne")
-	got, err := simplefin.Claim(t.Context(), client, token)
-	if err != nil || got.Reveal() != accessURL {
-		t.Errorf("%q, %v", got.Reveal(), err)
-	}
-	var rejected *connector.CredentialsError
-	if _, err := simplefin.Claim(t.Context(), client, token); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "used before") {
-		t.Errorf("again: %v", err)
-	}
-	for _, wrong := range []vault.Secret{{}, vault.NewSecret("???"), encodeToken("http://bank.example/tok3n"), encodeToken(url + "/other/tok3n-0ne")} {
-		if _, err := simplefin.Claim(t.Context(), client, wrong); failure.Of(err) != failure.Data || err == nil || strings.Contains(err.Error(), "tok3n") {
-			t.Errorf("%s: %v", wrong.Reveal(), err)
-		}
-	}
-}
-
-// FuzzAnswer checks that no answer makes the connector fail in a way that is not declared, or deliver an amount that is not one.
-func FuzzAnswer(f *testing.F) {
-	for _, text := range newBridge().accounts {
-		f.Add(`{"accounts":[`+text+`],"errlist":[{"code":"x"}]}`, "https://u:p@h")
-	}
-	f.Add(`{"accounts":[{"id":"ACT-1","transactions":[{}]}],"errors":["x"]}`, "x")
-	f.Fuzz(func(t *testing.T, text, access string) {
-		client := &http.Client{Transport: roundTripper(func(*http.Request) *http.Response {
-			w := httptest.NewRecorder()
-			_, _ = io.WriteString(w, text)
-			return w.Result()
-		})}
-		_, _ = simplefin.Claim(context.Background(), client, vault.NewSecret(access))
-		l := login("https://bank.example")
-		l.HTTP = client
-		s, err := simplefin.Connector{}.LogIn(t.Context(), l)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := &connectortest.Recorder{}
-		err = s.Fetch(t.Context(), connector.Request{Account: "ACT-1", Today: day("2024-12-24")}, d)
-		if err != nil && failure.Of(err) == failure.Bug {
-			t.Errorf("%v", err)
-		}
-		for i := range d.Reports {
-			for _, n := range d.Reports[i].Transactions {
-				if _, ok := connector.Amount(n.Amount); !ok || n.ID == "" {
-					t.Errorf("delivered %+v", n)
-				}
-			}
-		}
-	})
-}
-
-type roundTripper func(*http.Request) *http.Response
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r), nil }
-
-func encodeToken(address string) vault.Secret {
-	return vault.NewSecret(base64.StdEncoding.EncodeToString([]byte(address)))
 }

@@ -72,26 +72,32 @@ func TestWarn(t *testing.T) {
 
 func TestWindows(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ from, want string }{
-		{"2024-02-01", "2024-02-01 2024-02-10; 2024-02-11 2024-02-20; 2024-02-21 2024-03-01; 2024-03-02 2024-03-05; "},
-		{"2024-02-25", "2024-02-25 2024-03-05; "},
-		{"2024-02-24", "2024-02-24 2024-03-04; 2024-03-05 2024-03-05; "},
-		{"2024-03-05", "2024-03-05 2024-03-05; "},
-		{"2025-01-01", "2024-03-05 2024-03-05; "},
-		{"", "2024-03-05 2024-03-05; "},
+	for _, c := range []struct{ from, want, recent string }{
+		{"2024-02-01", "0201-0210 0211-0220 0221-0301 0302-0305 ", "0201-0204 0205-0214 0215-0224 0225-0305 "},
+		{"2024-02-25", "0225-0305 ", "0225-0305 "},
+		{"2024-02-24", "0224-0304 0305-0305 ", "0224-0224 0225-0305 "},
+		{"2024-03-05", "0305-0305 ", "0305-0305 "},
+		{"2025-01-01", "0305-0305 ", "0305-0305 "},
+		{"", "0305-0305 ", "0305-0305 "},
 	} {
 		r := connector.Request{Today: day("2024-03-05").Add(20 * time.Hour)}
 		if c.from != "" {
 			r.From = day(c.from).Add(3 * time.Hour)
 		}
-		got := ""
-		for _, w := range r.Windows(10) {
-			got += w.From.Format(time.DateOnly) + " " + w.To.Format(time.DateOnly) + "; "
-		}
-		if got != c.want {
+		if got := write(r.Windows(10)); got != c.want {
 			t.Errorf("from %s: %s", c.from, got)
 		}
+		if got := write(r.RecentWindows(10)); got != c.recent {
+			t.Errorf("from %s, recent: %s", c.from, got)
+		}
 	}
+}
+
+func write(windows []connector.Window) (text string) {
+	for _, w := range windows {
+		text += w.From.Format("0102") + "-" + w.To.Format("0102") + " "
+	}
+	return text
 }
 
 func day(text string) time.Time {
