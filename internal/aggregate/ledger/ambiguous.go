@@ -34,13 +34,17 @@ func (b *book) joinAmbiguous(r *report, unknown []*reported, balances []Stated) 
 	if relisted {
 		rest = b.joinPendingTwins(r, rest)
 	}
-	for _, one := range rest {
+	for _, one := range b.joinPosted(r, rest, false) {
 		added = append(added, b.add(one))
 	}
 	groups = b.withOpen(groups)
 	slices.SortStableFunc(groups, func(x, y twins) int { return cmp.Compare(x.key.currency, y.key.currency) })
 	for own := range chunksOf(groups) {
-		added = append(added, b.decide(r, own, bookedOf(balances, own[0].key.currency), relisted)...)
+		separate, undecided := b.decide(r, own, bookedOf(balances, own[0].key.currency), relisted)
+		for _, one := range b.joinPosted(r, separate, false) {
+			added = append(added, b.add(one))
+		}
+		added = append(added, undecided...)
 	}
 	return added
 }
@@ -118,9 +122,12 @@ func (b *book) findTwins(r *report, unknown []*reported) (groups []twins, rest [
 
 // withOpen adds the open suggestions about re-issued transactions, so that a later balance decides about them too.
 func (b *book) withOpen(groups []twins) []twins {
-	at := map[contentKey]int{}
-	for i := range groups {
-		at[groups[i].key] = i
+	at, used := map[contentKey]int{}, map[*Entry]bool{}
+	for i, g := range groups {
+		at[g.key] = i
+		for _, t := range g.list {
+			used[t.older] = true
+		}
 	}
 	for i := range b.state.Open {
 		s := &b.state.Open[i]
@@ -134,7 +141,8 @@ func (b *book) withOpen(groups []twins) []twins {
 			groups = append(groups, twins{key: key})
 		}
 		g := &groups[at[key]]
-		if !slices.ContainsFunc(g.list, func(t twin) bool { return t.older == older || t.older == newer }) {
+		if !used[older] && !used[newer] {
+			used[older], used[newer] = true, true
 			g.list = append(g.list, twin{older: older, newer: newer})
 		}
 	}
@@ -156,8 +164,9 @@ func (b *book) isRelisted(groups []twins) bool {
 	return count >= minRelisted && count == posted
 }
 
-// decide decides about the twins of a currency, by its balance or because everything is listed again.
-func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) (added []*Entry) {
+// decide decides about the twins of a currency, by its balance or because everything is listed again. separate are those that are new transactions.
+// Those that it cannot decide about are added and suggested.
+func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) (separate []*reported, undecided []*Entry) {
 	differences := b.differences(r, groups, stated)
 	items := make([]item, len(groups))
 	for i, g := range groups {
@@ -165,13 +174,13 @@ func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) 
 	}
 	for _, d := range differences {
 		if counts, ok := choose(items, d); ok {
-			evidence := fmt.Sprintf("so the stated balance of %s at %s fits", stated.Amount, stated.StatedAt)
-			return b.settle(groups, counts, ByBalance, evidence)
+			evidence := fmt.Sprintf("re-issued: only so the stated balance of %s at %s fits", stated.Amount, stated.StatedAt)
+			return b.settle(groups, counts, ByBalance, evidence), nil
 		}
 	}
 	unchanged := stated == nil || slices.Contains(differences, statement.Sum{})
 	if relisted && unchanged {
-		return b.settle(groups, make([]int, len(groups)), ByContent, relistedEvidence)
+		return b.settle(groups, make([]int, len(groups)), ByContent, relistedEvidence), nil
 	}
 	for _, g := range groups {
 		for _, t := range g.list {
@@ -180,10 +189,10 @@ func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) 
 			}
 			e := b.add(t.one)
 			b.suggest(Reissued, t.older, e, fmt.Sprintf("%q has the content of %q, which the institution has not removed", t.one.id, t.older.Source))
-			added = append(added, e)
+			undecided = append(undecided, e)
 		}
 	}
-	return added
+	return nil, undecided
 }
 
 // differences are by how much the stated balance may exceed the posted transactions if all twins were re-issued, the likeliest first.
@@ -209,30 +218,23 @@ func (b *book) differences(r *report, groups []twins, stated *Stated) (list []st
 	return list
 }
 
-// settle makes twins one, except for the given number of each group, which are separate transactions.
-func (b *book) settle(groups []twins, separate []int, by Basis, evidence string) (added []*Entry) {
+// settle makes twins one, except for the given number of each group, and returns what those have that are not entries yet.
+func (b *book) settle(groups []twins, counts []int, by Basis, evidence string) (separate []*reported) {
 	for i, g := range groups {
 		for j, t := range g.list {
-			isOne := j < len(g.list)-separate[i]
+			isOne := j < len(g.list)-counts[i]
 			switch {
 			case isOne && t.newer == nil:
-				b.absorb(t.older, t.one, true, by, "re-issued: "+evidence)
+				b.absorb(t.older, t.one, true, by, evidence)
 			case isOne:
-				b.merge(t.older, t.newer, by, "re-issued: "+evidence)
+				b.merge(t.older, t.newer, by, evidence)
 			case t.newer == nil:
-				e := b.add(t.one)
-				b.touch(e, "not re-issued: "+evidence)
-				added = append(added, e)
+				separate = append(separate, t.one)
 			}
 			if t.newer != nil {
-				b.state.close(t.older.ID, t.newer.ID)
+				b.decidedPairs[Pair{t.older.ID, t.newer.ID}] = true
 			}
 		}
 	}
-	return added
-}
-
-// close removes an open suggestion about a pair.
-func (s *State) close(older, newer string) {
-	s.Open = slices.DeleteFunc(s.Open, func(o Suggestion) bool { return o.Pair == Pair{older, newer} })
+	return separate
 }

@@ -26,7 +26,7 @@ func Apply(a Account, known []Entry, s State, c *connector.Changes, at time.Time
 	balances := b.readBalances(r, c)
 	unknown := b.follow(r, b.updateKnown(r))
 	unknown = b.joinReissued(r, unknown)
-	unknown = b.joinPosted(r, unknown)
+	unknown = b.joinPosted(r, unknown, true)
 	b.vanishGone(r)
 	candidates := b.pendings(r, unknown, false)
 	added := b.joinAmbiguous(r, unknown, balances)
@@ -62,8 +62,8 @@ func Reject(a Account, known []Entry, s State, id string, at time.Time) (Result,
 	if err != nil {
 		return Result{}, err
 	}
-	b.state.reject(o.Pair)
-	b.state.close(o.Older, o.Newer)
+	b.reject(o.Pair)
+	b.decidedPairs[o.Pair] = true
 	return b.decided(&s), nil
 }
 
@@ -82,7 +82,7 @@ func Undo(a Account, known []Entry, s State, entry, source string, at time.Time)
 		return Result{}, failure.Wrap(failure.Data, fmt.Errorf("transaction %s cannot be separated at %q: the institution never reported that id", entry, source))
 	}
 	newer := b.split(e, position, fmt.Sprintf("a person says that %q is a separate transaction", source))
-	b.state.reject(Pair{e.ID, newer.ID})
+	b.reject(Pair{e.ID, newer.ID})
 	return b.decided(&s), nil
 }
 

@@ -25,6 +25,9 @@ type book struct {
 	before   map[string]Entry  // touched entries as they were
 	absorbed map[string][]string
 	state    State
+
+	rejected, suggested map[Pair]bool // as in the state
+	decidedPairs        map[Pair]bool // whose suggestions this operation closes
 }
 
 // open reads the entries of an account. They are not changed.
@@ -32,6 +35,13 @@ func open(a Account, known []Entry, s State, at time.Time) (*book, error) {
 	b := &book{
 		account: a, at: at.UTC(), entries: make(map[string]*Entry, len(known)), sources: make(map[string]*Entry, len(known)),
 		before: map[string]Entry{}, absorbed: map[string][]string{}, state: s.clone(),
+		rejected: map[Pair]bool{}, suggested: map[Pair]bool{}, decidedPairs: map[Pair]bool{},
+	}
+	for _, pair := range s.Rejected {
+		b.rejected[pair] = true
+	}
+	for i := range s.Open {
+		b.suggested[s.Open[i].Pair] = true
 	}
 	list := slices.Clone(known)
 	for i := range list {
@@ -69,10 +79,8 @@ func (e *Entry) alias(source string) int {
 
 // touch prepares an entry to be changed, and states why. Several reasons in one operation are all stated.
 func (b *book) touch(e *Entry, evidence string) {
-	was, touched := b.before[e.ID]
-	if !touched {
-		was = *e
-		b.before[e.ID] = was
+	if _, touched := b.before[e.ID]; !touched {
+		b.before[e.ID] = *e
 		e.Aliases = slices.Clone(e.Aliases)
 		e.Evidence = ""
 	}

@@ -157,7 +157,7 @@ func (b *book) followOne(r *report, one *reported, isNew bool) bool {
 		b.absorb(older, one, r.lists(older.Source), ByInstitution, evidence)
 		return true
 	}
-	if b.state.isRejected(older, own) {
+	if b.rejected[Pair{older.ID, own.ID}] {
 		return false
 	}
 	b.merge(older, own, ByInstitution, evidence)

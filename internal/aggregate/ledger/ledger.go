@@ -139,7 +139,9 @@ func (e *Entry) day() string {
 }
 
 // isPending reports whether an entry is pending, or was when it vanished.
-func (e *Entry) isPending() bool { return e.Status == Pending || e.Status != Posted && e.Was == Pending }
+func (e *Entry) isPending() bool {
+	return e.Status == Pending || e.Status != Posted && e.Was == Pending
+}
 
 // isLive reports whether the institution has the transaction.
 func (e *Entry) isLive() bool { return e.Status == Pending || e.Status == Posted }

@@ -16,9 +16,9 @@ import (
 // seeds is how many banks of each style are tried.
 func seeds() uint64 {
 	if n, err := strconv.ParseUint(os.Getenv("SEEDS"), 10, 32); err == nil {
-		return 50 + n
+		return 15 + n
 	}
-	return 50
+	return 15
 }
 
 func TestBanks(t *testing.T) {
@@ -68,10 +68,10 @@ func testBank(t *testing.T, style bankStyle, seed uint64, count map[string]int) 
 		if n == 0 && style.backfills {
 			continue
 		}
-		if got, want := found(f.entries, Posted), b.truth(true); !maps.Equal(got, want) {
+		if got, want := found(f.entries, Posted), b.truth(true, nil); !maps.Equal(got, want) {
 			t.Fatalf("%s (%s):\n got %v\nwant %v\n%s", at, word, got, want, f.describe())
 		}
-		if got, want := found(f.entries, Pending), b.truth(false); (style.complete || style.removes && style.links) && !maps.Equal(got, want) {
+		if got, want := found(f.entries, Pending), b.truth(false, f.concluded()); (style.complete || style.removes && style.links) && !maps.Equal(got, want) {
 			t.Fatalf("%s, pending:\n got %v\nwant %v\n%s", at, got, want, f.describe())
 		}
 	}
@@ -93,6 +93,20 @@ func (f *fixture) posted() string {
 		sum = sum.Plus(sumOf(v.PostedChange))
 	}
 	return sum.String()
+}
+
+// concluded are the ids of pending transactions that an equal posted one was taken for. That may be wrong while they are still pending, and where
+// it is, the next report of them separates the two.
+func (f *fixture) concluded() map[string]bool {
+	ids := map[string]bool{}
+	for _, e := range f.entries {
+		for _, a := range e.Aliases {
+			if a.Status == Pending && a.By == ByContent {
+				ids[a.Source] = true
+			}
+		}
+	}
+	return ids
 }
 
 // decideAll decides about suggestions as the bank knows it.

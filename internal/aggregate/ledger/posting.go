@@ -26,14 +26,10 @@ type posting struct {
 	one   *reported
 }
 
-// joinPosted makes posted transactions one with pending ones of equal content. Pending transactions that are gone come before those that are not
-// mentioned or vanished earlier, which what states another link has not become. It returns the transactions that remain.
-func (b *book) joinPosted(r *report, unknown []*reported) (rest []*reported) {
-	rest = unknown
-	for _, gone := range []bool{true, false} {
-		rest = b.joinPostedOf(r, b.pendings(r, rest, gone), rest, gone)
-	}
-	return rest
+// joinPosted makes posted transactions one with pending ones of equal content: those that are gone with this report, or all others, which what
+// states another link has not become. It returns the transactions that remain.
+func (b *book) joinPosted(r *report, unknown []*reported, gone bool) (rest []*reported) {
+	return b.joinPostedOf(r, b.pendings(r, unknown, gone), unknown, gone)
 }
 
 // pendings are the pending transactions that unknown posted ones may post: those that are gone with this report, or all others that are not

@@ -39,34 +39,11 @@ func (c *Content) key(status Status) contentKey {
 // changes no sum. Transactions that vanished earlier follow, so that an institution that was empty for a day does not double its history. It
 // returns the transactions that remain.
 func (b *book) joinReissued(r *report, unknown []*reported) (rest []*reported) {
-	if len(unknown) == 0 {
-		return nil
-	}
 	wanted := map[contentKey]int{}
 	for _, one := range unknown {
 		wanted[one.key(one.status)]++
 	}
-	gone, vanished := map[contentKey][]*Entry{}, map[contentKey][]*Entry{}
-	for _, e := range b.entries {
-		isGone, _ := r.isGone(e)
-		switch {
-		case !isGone && e.Status != Vanished:
-			continue
-		case isGone:
-			if key := e.key(e.Status); wanted[key] > 0 {
-				gone[key] = append(gone[key], e)
-			}
-		default:
-			if key := e.key(e.Was); wanted[key] > 0 {
-				vanished[key] = append(vanished[key], e)
-			}
-		}
-	}
-	for _, lists := range []map[contentKey][]*Entry{gone, vanished} {
-		for _, list := range lists {
-			slices.SortFunc(list, byAge)
-		}
-	}
+	gone, vanished := b.reissuable(r, wanted)
 	total := map[contentKey]int{}
 	for key, list := range gone {
 		total[key] = len(list)
@@ -89,6 +66,41 @@ func (b *book) joinReissued(r *report, unknown []*reported) (rest []*reported) {
 		}
 	}
 	return rest
+}
+
+// reissuable are the entries with a wanted content that are gone, and those that vanished earlier where no other has that content, by age.
+func (b *book) reissuable(r *report, wanted map[contentKey]int) (gone, vanished map[contentKey][]*Entry) {
+	if len(wanted) == 0 {
+		return nil, nil
+	}
+	gone, vanished = map[contentKey][]*Entry{}, map[contentKey][]*Entry{}
+	live := map[contentKey]bool{}
+	for _, e := range b.entries {
+		if e.Status == Merged || r.mentioned[e.Source] {
+			continue
+		}
+		status, lists := e.Status, gone
+		if status == Vanished {
+			status, lists = e.Was, vanished
+		}
+		key := e.key(status)
+		switch isGone, _ := r.isGone(e); {
+		case wanted[key] == 0:
+		case e.isLive() && !isGone:
+			live[key] = true // the two may be one
+		default:
+			lists[key] = append(lists[key], e)
+		}
+	}
+	for key := range live {
+		delete(vanished, key)
+	}
+	for _, lists := range []map[contentKey][]*Entry{gone, vanished} {
+		for _, list := range lists {
+			slices.SortFunc(list, byAge)
+		}
+	}
+	return gone, vanished
 }
 
 // vanishGone changes the entries that are gone and that nothing has replaced.

@@ -99,8 +99,10 @@ var ruleCases = []struct {
 	}},
 	{"too different for a suggestion", []step{
 		{"p1 pending -50 2 party=Roma; p2 pending -7 2 party=Bar; p3 pending 9 2 party=Cafe", "p1 pending -50.00, p2 pending -7.00, p3 pending 9.00", "", 0},
-		{"t1 posted -61 4 party=Roma; t2 posted -7 4 party=Shop; t3 posted -9 2 party=Cafe",
-			"p1 pending -50.00, p2 pending -7.00, p3 pending 9.00, t1 posted -61.00, t2 posted -7.00, t3 posted -9.00", "", 0},
+		{
+			"t1 posted -61 4 party=Roma; t2 posted -7 4 party=Shop; t3 posted -9 2 party=Cafe",
+			"p1 pending -50.00, p2 pending -7.00, p3 pending 9.00, t1 posted -61.00, t2 posted -7.00, t3 posted -9.00", "", 0,
+		},
 	}},
 	{"removed", []step{
 		{"p1 pending -5 2; t1 posted -7 2; balance 93 2", "p1 pending -5.00, t1 posted -7.00", "CLAIMED", 0},
@@ -158,8 +160,10 @@ var ruleCases = []struct {
 	}},
 	{"everything is listed again under new ids", []step{
 		{"t1 posted -7 2 party=Bar; t2 posted 7 2 party=Bar; t3 posted 1 3; p1 pending 2 3; balance 101 3", "p1 pending 2.00, t1 posted -7.00, t2 posted 7.00, t3 posted 1.00", "CLAIMED", 0},
-		{"u1 posted -7 2 party=Bar; u2 posted 7 2 party=Bar; u3 posted 1 3; u4 posted 5 4; q1 pending 2 3; balance 106 4",
-			"p1+q1 pending 2.00, t1+u1 posted -7.00, t2+u2 posted 7.00, t3+u3 posted 1.00, u4 posted 5.00", "PROVEN", 0},
+		{
+			"u1 posted -7 2 party=Bar; u2 posted 7 2 party=Bar; u3 posted 1 3; u4 posted 5 4; q1 pending 2 3; balance 106 4",
+			"p1+q1 pending 2.00, t1+u1 posted -7.00, t2+u2 posted 7.00, t3+u3 posted 1.00, u4 posted 5.00", "PROVEN", 0,
+		},
 	}},
 	{"balances", []step{
 		{"t1 posted -7 2; balance 93 2", "t1 posted -7.00", "CLAIMED", 0},
@@ -213,4 +217,9 @@ func TestRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// isDecision reports whether a step is a person's.
+func isDecision(do string) bool {
+	return do == "accept" || do == "reject" || strings.HasPrefix(do, "undo ")
 }

@@ -49,7 +49,7 @@ func (b *book) suggestPosted(candidates []*Entry, added []*Entry) {
 		var least likeness
 		for _, e := range candidates[max(0, at-maxCompared):min(len(candidates), at+maxCompared)] {
 			l, similar := likenessOf(e, posted)
-			if similar && !used[e] && !b.state.isRejected(e, posted) && (best == nil || l.compare(least) < 0) {
+			if similar && !used[e] && (best == nil || l.compare(least) < 0) {
 				best, least = e, l
 			}
 		}

@@ -52,16 +52,6 @@ func (s *State) clone() State {
 	return State{slices.Clone(s.Controls), slices.Clone(s.Stated), slices.Clone(s.Open), slices.Clone(s.Rejected), s.Links}
 }
 
-func (s *State) isRejected(older, newer *Entry) bool {
-	return slices.Contains(s.Rejected, Pair{older.ID, newer.ID})
-}
-
-func (s *State) reject(p Pair) {
-	if !slices.Contains(s.Rejected, p) {
-		s.Rejected = append(s.Rejected, p)
-	}
-}
-
 // find is the position of an open suggestion, or -1.
 func (s *State) find(id string) int {
 	return slices.IndexFunc(s.Open, func(o Suggestion) bool { return o.ID == id })
@@ -70,11 +60,20 @@ func (s *State) find(id string) int {
 // suggest adds a suggestion, unless it was made or rejected before.
 func (b *book) suggest(kind Kind, older, newer *Entry, evidence string) {
 	pair := Pair{older.ID, newer.ID}
-	id := digest("suggestion", b.account.Institution, b.account.ID, pair.Older, pair.Newer)
-	if b.state.isRejected(older, newer) || b.state.find(id) >= 0 {
+	if b.rejected[pair] || b.suggested[pair] {
 		return
 	}
+	b.suggested[pair] = true
+	id := digest("suggestion", b.account.Institution, b.account.ID, pair.Older, pair.Newer)
 	b.state.Open = append(b.state.Open, Suggestion{ID: id, Kind: kind, Pair: pair, Evidence: evidence, At: b.at})
+}
+
+// reject records that two entries are separate transactions.
+func (b *book) reject(p Pair) {
+	if !b.rejected[p] {
+		b.rejected[p] = true
+		b.state.Rejected = append(b.state.Rejected, p)
+	}
 }
 
 // applies reports whether a suggestion still makes sense.
@@ -84,14 +83,14 @@ func (b *book) applies(s *Suggestion) bool {
 	case older == nil || newer == nil || newer.Status != Posted:
 		return false
 	case s.Kind == Reissued:
-		return older.Status == Posted && older.Content.key(Posted) == newer.Content.key(Posted)
+		return older.Status == Posted && older.key(Posted) == newer.key(Posted)
 	}
 	return older.isPending() && older.Status != Merged && b.at.Sub(s.At) <= maxAge
 }
 
-// prune drops suggestions that no longer make sense, and the oldest ones beyond the bound.
+// prune drops suggestions that are decided or no longer make sense, and the oldest ones beyond the bound.
 func (b *book) prune() {
-	b.state.Open = slices.DeleteFunc(b.state.Open, func(s Suggestion) bool { return !b.applies(&s) })
+	b.state.Open = slices.DeleteFunc(b.state.Open, func(s Suggestion) bool { return b.decidedPairs[s.Pair] || !b.applies(&s) })
 	isPosts := func(s Suggestion) bool { return s.Kind == Posts }
 	excess := -maxOpen
 	for _, s := range b.state.Open {
