@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/connector"
+	"bursar/internal/failure"
+
+	"github.com/pkg/sftp"
 )
 
 const (
@@ -62,7 +65,7 @@ func (s *session) Fetch(ctx context.Context, r connector.Request, d connector.De
 	if err := v.state(ctx, nil); err != nil {
 		return err
 	}
-	return s.refusal(v.refused)
+	return v.refusal()
 }
 
 // complete returns the files that are complete, and those that are refused. A file is complete if it is the same in two lists; a server's clock is
@@ -120,6 +123,7 @@ type visit struct {
 	delivered  []group // what the next cursor knows
 	written    string  // the last cursor that went out
 	refused    []file
+	mayPass    bool // reading one of these may succeed later
 	done       int
 	total      int
 	sinceState int // documents
@@ -139,9 +143,9 @@ func (v *visit) deliver(ctx context.Context, g *present) error {
 		case errors.Is(err, errChanged), errors.Is(err, fs.ErrNotExist):
 			v.total--
 			continue
-		case errors.Is(err, fs.ErrPermission):
-			f.refused = "this user may not read it"
-			v.refused = append(v.refused, *f)
+		case isOfFile(err):
+			f.refused = err.Error()
+			v.refused, v.mayPass = append(v.refused, *f), v.mayPass || failure.Of(err) == failure.Transient
 			v.total--
 			continue
 		case err != nil:
@@ -177,17 +181,27 @@ func (v *visit) state(ctx context.Context, old []group) error {
 	return nil
 }
 
+// isOfFile reports whether an error is about a file only, and others may be read.
+func isOfFile(err error) bool {
+	var status *sftp.StatusError
+	return errors.Is(err, fs.ErrPermission) || errors.As(err, &status)
+}
+
 // refusal names the files that were not read.
-func (s *session) refusal(refused []file) error {
-	if len(refused) == 0 {
+func (v *visit) refusal() error {
+	if len(v.refused) == 0 {
 		return nil
 	}
 	var named []string
-	for _, f := range refused[:min(len(refused), maxRefused)] {
+	for _, f := range v.refused[:min(len(v.refused), maxRefused)] {
 		named = append(named, fmt.Sprintf("%q: %s", f.name, f.refused))
 	}
-	if more := len(refused) - len(named); more > 0 {
+	if more := len(v.refused) - len(named); more > 0 {
 		named = append(named, fmt.Sprintf("and %d more", more))
 	}
-	return badf("%d files of %s were not read, all others were: %s; remove them from the folder", len(refused), s.name, strings.Join(named, "; "))
+	class := failure.Data
+	if v.mayPass {
+		class = failure.Transient
+	}
+	return failure.Wrap(class, fmt.Errorf("read %d files of %s: %s; all others were read", len(v.refused), v.name, strings.Join(named, "; ")))
 }

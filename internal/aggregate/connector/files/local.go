@@ -31,7 +31,11 @@ func openLocal(project string, l *connector.Login) (*local, error) {
 	}
 	root, err := os.OpenRoot(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the folder of statements: %w; create it, or correct url", err)
+		err = fmt.Errorf("open the folder of statements: %w; create it, or correct url", err)
+		if failure.Of(err) == failure.Transient {
+			return nil, err
+		}
+		return nil, failure.Wrap(failure.Data, err)
 	}
 	return &local{root}, nil
 }

@@ -106,8 +106,12 @@ func (r *remote) request(ctx context.Context, do func(context.Context) error) er
 
 // isPassing reports whether an error is one of the connection, or one for which the server gives no reason.
 func isPassing(err error) bool {
+	var status *sftp.StatusError
+	if errors.As(err, &status) {
+		return errors.Is(status.FxCode(), sftp.ErrSSHFxFailure)
+	}
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, sftp.ErrSSHFxConnectionLost) ||
-		errors.Is(err, sftp.ErrSSHFxFailure) || strings.Contains(err.Error(), "ssh: disconnect") || failure.Of(err) == failure.Transient
+		strings.Contains(err.Error(), "ssh: disconnect") || failure.Of(err) == failure.Transient
 }
 
 func (r *remote) list(ctx context.Context) (found []file, err error) {
