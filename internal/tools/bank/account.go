@@ -18,6 +18,7 @@ type Account struct {
 
 	User, Password string // OFX
 	BankID         string // OFX; empty for a card
+	TemporaryIDs   bool   // OFX answers have other FITIDs each time
 	AccessURL      string // SimpleFIN
 
 	AccessToken, ClientID, Secret string // the cursor API
@@ -32,7 +33,9 @@ type account struct {
 	user     *user
 	currency string
 	kind     string // as Account.Type
-	ledger   Ledger
+
+	temporary bool // as Account.TemporaryIDs
+	ledger    Ledger
 
 	mu sync.Mutex
 	id string
@@ -46,6 +49,8 @@ func newAccount(b *Bank, i int, u *user, first int64) *account {
 		id: fmt.Sprintf("%010d", 4_000_000_000+int64(i)*7+int64(key%7)), user: u,
 		currency: currencies[key>>8%uint64(len(currencies))],
 		kind:     []string{"CHECKING", "CHECKING", "SAVINGS", card}[key>>16%4],
+
+		temporary: share(key, label("temporary ids")) < b.faults.TemporaryIDs,
 	}
 	a.ledger.init(key, a.kind == card, b.options.Activity, first, tickOf(b.started), plannedDamage(b.faults, key))
 	return a
@@ -75,6 +80,7 @@ func (b *Bank) describe(a *account) Account {
 	described := Account{
 		ID: a.currentID(), Name: a.name(), Currency: a.currency, Type: a.kind, User: a.user.name, Password: password, BankID: bankID,
 		AccessURL: b.accessURL(a.user), AccessToken: a.user.token, ClientID: b.clientID(), Secret: b.secret(),
+		TemporaryIDs: a.temporary,
 	}
 	if a.kind == card {
 		described.BankID = ""

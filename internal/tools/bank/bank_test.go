@@ -1,4 +1,5 @@
 // Tests of the books: they follow from the seed, add up, and change while time passes; and a client for the tests of the protocols.
+
 package bank
 
 import (

@@ -1,4 +1,5 @@
 // Tests of the cursor API: pages and updates lead to the truth, whatever changes between and while they are read.
+
 package bank
 
 import (

@@ -35,6 +35,9 @@ type Faults struct {
 	TrustFor        time.Duration // how long none is needed after the right one, in the time of the books; 0 is 15 minutes
 	LockAfter       int           // wrong passwords in succession after which OFX locks the user out; 0: never
 
+	// Of every account.
+	TemporaryIDs float64 // every OFX answer has other FITIDs
+
 	// Of every account, at most one of them, see Damaged.
 	Shortened, Doubled, Altered, WrongBalance float64
 }

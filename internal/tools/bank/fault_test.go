@@ -1,4 +1,5 @@
 // Tests of faults and limits: each happens, as often as declared, follows from the seed, and is counted.
+
 package bank
 
 import (
@@ -246,7 +247,7 @@ func TestDamage(t *testing.T) {
 	client, byID := b.client(t), map[string]Account{}
 	for _, a := range b.Accounts() {
 		byID[a.ID] = a
-		posted, sum := damagedView(t, b, client, a)
+		posted, sum := statementView(t, b, client, a)
 		if truth := b.Truth(a.ID); !reflect.DeepEqual(posted, truth.entries()) || sum != amount(truth.Booked) {
 			t.Fatalf("account %s is damaged at the start", a.ID)
 		}
@@ -258,7 +259,7 @@ func TestDamage(t *testing.T) {
 		if d.Number == 0 || d.Day <= noon().Format(time.DateOnly) {
 			t.Errorf("damage %+v", d)
 		}
-		posted, sum := damagedView(t, b, client, byID[d.Account])
+		posted, sum := statementView(t, b, client, byID[d.Account])
 		truth := b.Truth(d.Account)
 		difference := len(posted) - len(truth.Posted)
 		switch same := reflect.DeepEqual(posted, truth.entries()); d.Kind {
@@ -283,13 +284,13 @@ func TestDamage(t *testing.T) {
 	}
 	id := b.Damaged()[0].Account
 	b.Damage(id, Undamaged)
-	posted, sum := damagedView(t, b, client, byID[id])
+	posted, sum := statementView(t, b, client, byID[id])
 	if truth := b.Truth(id); !reflect.DeepEqual(posted, truth.entries()) || sum != amount(truth.Booked) {
 		t.Error("a repaired account is still damaged")
 	}
 }
 
-func damagedView(t testing.TB, b *Bank, client *http.Client, a Account) (posted []string, balance string) {
+func statementView(t testing.TB, b *Bank, client *http.Client, a Account) (posted []string, balance string) {
 	t.Helper()
 	style := ofxStyles[2]
 	root := style.post(t, b, client, style.request(a.User, a.Password, "", style.statement(a, "", "")))
@@ -300,12 +301,67 @@ func damagedView(t testing.TB, b *Bank, client *http.Client, a Account) (posted 
 func TestTheWorstIsServed(t *testing.T) {
 	t.Parallel()
 	o := Worst(1)
-	o.Now, o.Accounts = noon, 10
+	o.Now, o.Accounts, o.Faults.Latency, o.Faults.HangFor = noon, 10, 0, time.Millisecond
 	b := start(t, o)
-	for range 20 {
-		outcome(t, b.single(t), b.Accounts()[0].AccessURL+"/accounts", time.Minute)
+	client, seen := b.single(t), map[string]int{}
+	for range 300 {
+		seen[outcome(t, client, b.Accounts()[0].AccessURL+"/accounts", time.Minute)]++
 	}
-	if r := b.Report(); r.Requests < 20 {
-		t.Errorf("report: %+v", r)
+	if r := b.Report(); r.Requests != 300 || seen["200"] < 200 || len(seen) < 4 {
+		t.Errorf("outcomes %v, report: %+v", seen, r)
+	}
+}
+
+func TestErrorsOfTheProtocols(t *testing.T) {
+	t.Parallel()
+	style := ofxStyles[0]
+	for name, f := range map[string]struct {
+		faults                          Faults
+		signOn, statement, code, sfCode string
+	}{
+		"expire":  {Faults{Expire: 1}, "2000", "2000", "INSTITUTION_NOT_RESPONDING", "502"},
+		"general": {Faults{General: 1}, "0", "2000", "INTERNAL_SERVER_ERROR", "act.missingdata"},
+	} {
+		b := start(t, Options{Seed: 23, Faults: f.faults})
+		client, a := b.client(t), b.Accounts()[0]
+		root := style.post(t, b, client, style.request(a.User, a.Password, "", style.statement(a, "", "")))
+		statement, status := statementOf(root, a)
+		if s := root.text("SIGNONMSGSRSV1", "SONRS", "STATUS", "CODE"); s != f.signOn || status != f.statement || len(statement.children) != 0 {
+			t.Errorf("%s: sign-on %s, statement %s %v", name, s, status, statement)
+		}
+		if page := b.syncPage(t, client, a, "", 10); page.ErrorCode != f.code {
+			t.Errorf("%s: error %s", name, page.ErrorCode)
+		}
+		sfStatus, answer := simpleFIN(t, client, a.AccessURL, "version=2&pending=1")
+		if sfStatus == http.StatusOK && (len(answer.ErrorList) != 1 || answer.ErrorList[0].Code != f.sfCode || len(answer.Accounts[0].Transactions) != 0) ||
+			sfStatus != http.StatusOK && f.sfCode != "502" {
+			t.Errorf("%s: status %d, %+v", name, sfStatus, answer)
+		}
+	}
+}
+
+func TestIDsThatDoNotLast(t *testing.T) {
+	t.Parallel()
+	for name, faults := range map[string]Faults{"reissued": {Reissue: 1}, "temporary": {TemporaryIDs: 1}} {
+		b := start(t, Options{Seed: 24, Faults: faults})
+		client, a := b.client(t), b.Accounts()[0]
+		first, _ := statementView(t, b, client, a)
+		second, _ := statementView(t, b, client, a)
+		if len(first) == 0 || len(first) != len(second) {
+			t.Fatalf("%s: %d transactions, then %d", name, len(first), len(second))
+		}
+		for i, entry := range first {
+			without := strings.LastIndex(entry, " ")
+			if entry == second[i] || entry[:without] != second[i][:without] {
+				t.Errorf("%s: %s, then %s", name, entry, second[i])
+			}
+		}
+		if a.TemporaryIDs != (name == "temporary") {
+			t.Errorf("%s: the account says temporary %t", name, a.TemporaryIDs)
+		}
+		reissued := b.Truth(a.ID).entries()
+		if name == "reissued" && !reflect.DeepEqual(reissued, second) {
+			t.Errorf("the truth does not have the new ids: %v", reissued)
+		}
 	}
 }

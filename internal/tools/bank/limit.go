@@ -40,9 +40,10 @@ const retryGrace = 250 * time.Millisecond
 
 // counts is what is counted, and the window that the limit is checked with. Its clock is the real one.
 type counts struct {
-	limit  Limit
-	claims atomic.Uint64
-	moves  atomic.Int64
+	limit   Limit
+	claims  atomic.Uint64 // setup tokens
+	answers atomic.Uint64 // of OFX
+	moves   atomic.Int64  // accounts with a new id
 
 	mu         sync.Mutex
 	report     Report

@@ -16,6 +16,7 @@ type ofxAnswer struct {
 	call   *call
 	user   *user     // nil unless the sign-on was accepted
 	signOn ofxStatus // of the sign-on; every transaction of a refused one has it, too
+	number uint64    // of the answer
 }
 
 func (b *Bank) answerOFX(c *call) response {
@@ -27,7 +28,8 @@ func (b *Bank) answerOFX(c *call) response {
 		b.counts.count(func(r *Report) { r.UnreadableRequests++ })
 		return plain(http.StatusBadRequest, err.Error())
 	}
-	a := &ofxAnswer{ofxWriter: newOFXWriter(version, idText(mix(b.options.Seed, b.requests.Load()))), bank: b, call: c}
+	number := mix(b.options.Seed, label("answer"), b.counts.answers.Add(1))
+	a := &ofxAnswer{ofxWriter: newOFXWriter(version, idText(number)), bank: b, call: c, number: number}
 	profileOnly := len(root.children) == 2 && root.children[1].name == "PROFMSGSRQV1"
 	if a.signOn = ofxOK; !profileOnly { // the profile is for everybody
 		a.user, a.signOn = b.signOn(c, root.find("SIGNONMSGSRQV1", "SONRQ"))
@@ -248,20 +250,23 @@ func (a *ofxAnswer) transactions(l *Ledger, q statementRequest) {
 		a.leaves("DTSTART", ofxTime(first), "DTEND", ofxTime(last))
 		for _, of := range l.between(q.from, q.before) {
 			for _, r := range l.shown(of) {
-				a.entry(r)
+				a.entry(r, q.account.temporary)
 			}
 		}
 	})
 }
 
-func (a *ofxAnswer) entry(r *record) {
-	kind := "CREDIT"
+func (a *ofxAnswer) entry(r *record, temporary bool) {
+	kind, id := "CREDIT", r.id
 	if r.cents < 0 {
 		kind = "DEBIT"
 	}
+	if temporary {
+		id = mix(id, a.number)
+	}
 	a.aggregate("STMTTRN", func() {
 		a.leaves("TRNTYPE", kind, "DTPOSTED", ofxTime(tickTime(r.booked)), "DTUSER", ofxTime(tickTime(r.made)), "TRNAMT", amount(r.cents),
-			"FITID", r.idText(), "NAME", r.party(), "MEMO", r.purpose())
+			"FITID", idText(id), "NAME", r.party(), "MEMO", r.purpose())
 	})
 }
 

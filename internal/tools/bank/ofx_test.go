@@ -1,4 +1,5 @@
 // Tests of OFX: statements of both versions are the truth, and each refusal has its status code.
+
 package bank
 
 import (
@@ -222,4 +223,16 @@ func TestOFXRequestsThatCannotBeRead(t *testing.T) {
 			t.Errorf("status %d for %q", status, body)
 		}
 	}
+}
+
+func FuzzReadOFX(f *testing.F) {
+	for _, style := range ofxStyles {
+		f.Add(style.request("u", "p&<", "1", style.statement(Account{ID: "1", Type: card}, "20260101", "")))
+	}
+	f.Add("OFXHEADER:100 VERSION:102 <OFX><A><B></A></OFX>")
+	f.Fuzz(func(t *testing.T, body string) {
+		if version, root, err := readOFX(body); err == nil && (len(version) != 3 || root == nil) {
+			t.Errorf("version %q, root %v without an error", version, root)
+		}
+	})
 }

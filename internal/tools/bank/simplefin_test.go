@@ -1,4 +1,5 @@
 // Tests of SimpleFIN: claims, both versions against the truth, and intervals.
+
 package bank
 
 import (
