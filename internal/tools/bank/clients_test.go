@@ -71,13 +71,13 @@ func newForeign(t *testing.T, b *Bank) foreign {
 	return f
 }
 
-func (f foreign) run(t *testing.T, input []byte, program string, args ...string) []byte {
+func (f foreign) run(t *testing.T, program string, args ...string) []byte {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), filepath.Join(f.programs, program), args...)
 	command.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return len(v) > 4 && v[:4] == "XDG_" }),
 		"HOME="+f.home, "SSL_CERT_FILE="+f.authority, "PYTHONUTF8=1")
 	var fault bytes.Buffer
-	command.Stdin, command.Stderr = bytes.NewReader(input), &fault
+	command.Stderr = &fault
 	out, err := command.Output()
 	if err != nil {
 		t.Fatalf("%s %v: %v: %s", program, args, err, &fault)
@@ -87,23 +87,30 @@ func (f foreign) run(t *testing.T, input []byte, program string, args ...string)
 
 // foreignAnswer is what the scripts print.
 type foreignAnswer struct {
-	URL        string
-	Status     int
-	Errors     []string
-	Accounts   []string
-	Statements []struct {
+	URL      string
+	Status   int
+	Errors   []string
+	Accounts []string
+
+	Institution string
+	Statements  []struct {
 		Account, Currency, Booked, Available, Due string
 		Entries, Parties                          []string
 	}
 }
 
-func (f foreign) read(t *testing.T, input []byte, script string, args ...string) (a foreignAnswer) {
+// read runs a script that prints a line for each answer.
+func (f foreign) read(t *testing.T, script string, args ...string) (answers []foreignAnswer) {
 	t.Helper()
-	out := f.run(t, input, "python3", append([]string{filepath.Join("testdata", script)}, args...)...)
-	if err := json.Unmarshal(out, &a); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	lines := json.NewDecoder(bytes.NewReader(f.run(t, "python3", append([]string{filepath.Join("testdata", script)}, args...)...)))
+	for lines.More() {
+		var a foreignAnswer
+		if err := lines.Decode(&a); err != nil {
+			t.Fatalf("%s: %v", script, err)
+		}
+		answers = append(answers, a)
 	}
-	return a
+	return answers
 }
 
 // check compares statements of all accounts with the truth.
@@ -132,19 +139,24 @@ func TestOfxgetReadsTheTruth(t *testing.T) {
 			if version == "102" {
 				connection = append(connection, "--unclosedelements")
 			}
-			ask := func(kind string, args ...string) []byte {
-				return f.run(t, nil, "ofxget", slices.Concat([]string{kind}, connection, args)...)
+			var files []string
+			for _, request := range [][]string{{"prof"}, {"acctinfo"}, {"stmt", "--all"}} {
+				file := filepath.Join(t.TempDir(), request[0]+".ofx")
+				files = append(files, file)
+				if err := os.WriteFile(file, f.run(t, "ofxget", slices.Concat(request, connection)...), 0o600); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if answer := f.read(t, ask("prof"), "read_ofx.py"); answer.Status != 0 {
-				t.Errorf("profile: status %d", answer.Status)
+			answers := f.read(t, "read_ofx.py", files...)
+			if answers[0].Status != 0 || answers[0].Institution != "Bank of Seeds" {
+				t.Errorf("profile: %+v", answers[0])
 			}
-			listed := f.read(t, ask("acctinfo"), "read_ofx.py")
 			var ids []string
 			for _, a := range b.Accounts() {
 				ids = append(ids, a.ID)
 			}
-			equal(t, "accounts", listed.Accounts, ids)
-			statements := f.read(t, ask("stmt", "--all"), "read_ofx.py")
+			equal(t, "accounts", answers[1].Accounts, ids)
+			statements := answers[2]
 			statements.check(t, b)
 			for _, s := range statements.Statements {
 				if due := b.Truth(s.Account).Due; s.Due != "" && s.Due != amount(due) {
@@ -163,7 +175,7 @@ func TestSimplefin4pyReadsTheTruth(t *testing.T) {
 	b := start(t, Options{Seed: 31, Accounts: 4, PerUser: 4})
 	f, account := newForeign(t, b), b.Accounts()[0]
 	token := b.SetupToken(account.ID)
-	answer := f.read(t, nil, "read_simplefin.py", token)
+	answer := f.read(t, "read_simplefin.py", token)[0]
 	if answer.URL != account.AccessURL || len(answer.Errors) != 0 {
 		t.Errorf("access URL %s, errors %v", answer.URL, answer.Errors)
 	}
