@@ -9,7 +9,7 @@ import (
 
 // Activity says how much happens on an account. Shares are from 0 to 1; a negative one is 0, and 0 is the default.
 type Activity struct {
-	PerMonth int     // transactions; 0 is 30, a negative number none
+	PerMonth int     // transactions; 0 is 30; with a negative number nothing happens by itself
 	Pending  float64 // share of transactions that are pending first; 0.5
 	Tip      float64 // share of pending ones that are posted with another amount; 0.2
 	Vanish   float64 // share of pending ones that are never posted; 0.05
@@ -66,9 +66,12 @@ func (l *Ledger) step(random *rand.Rand) {
 	if now := tickTime(l.tick); l.card && now.Day() == 1 && now.Hour() == 0 {
 		l.due = max(0, -l.balance)
 	}
+	if l.activity.PerMonth < 0 {
+		return
+	}
 	l.settle(random)
 	l.correct(random)
-	expected := float64(max(0, l.activity.PerMonth)) / float64(ticksPerMonth)
+	expected := float64(l.activity.PerMonth) / float64(ticksPerMonth)
 	for count := int(expected + random.Float64()); count > 0; count-- {
 		cents := l.randomAmount(random)
 		if random.Float64() < l.activity.Pending {
@@ -98,7 +101,7 @@ func (l *Ledger) settle(random *rand.Rand) {
 
 // correct changes an amount of the last days.
 func (l *Ledger) correct(random *rand.Rand) {
-	expected := l.activity.Correct * float64(max(0, l.activity.PerMonth)) / float64(ticksPerMonth)
+	expected := l.activity.Correct * float64(l.activity.PerMonth) / float64(ticksPerMonth)
 	if expected <= 0 || random.Float64() >= expected || len(l.posted) == 0 {
 		return
 	}
@@ -127,10 +130,8 @@ var parties = [...]string{
 
 var purposes = [...]string{"card purchase", "invoice", "order", "monthly fee", "terminal", "reference"}
 
-func (r *record) party() string {
-	return parties[mix(uint64(r.number), label("party"))%uint64(len(parties))]
-}
+func (r *record) party() string { return parties[r.words%uint64(len(parties))] }
 
 func (r *record) purpose() string {
-	return purposes[mix(uint64(r.number), label("purpose"))%uint64(len(purposes))] + " " + idText(mix(uint64(r.number), label("text")))[:6]
+	return purposes[r.words>>8%uint64(len(purposes))] + " " + idText(r.words)[:6]
 }

@@ -41,6 +41,7 @@ type record struct {
 	made     int64 // tick
 	booked   int64 // tick; 0 while it is pending
 	replaces uint64
+	words    uint64 // its texts follow from it
 }
 
 func (r *record) pending() bool { return r.booked == 0 }
@@ -79,10 +80,10 @@ const (
 	phasePosted
 )
 
-// Pend adds a pending transaction and returns its number, which stays the same whatever happens to its id.
+// Pend adds a pending transaction and returns its number, which stays the same whatever happens to its id. The activity posts it some time.
 func (l *Ledger) Pend(cents int64) int64 {
 	l.numbers++
-	r := &record{number: l.numbers, id: l.id(l.numbers, phasePending), cents: cents, made: l.tick}
+	r := l.create(l.numbers, phasePending, cents)
 	l.pending = append(l.pending, r)
 	l.log = append(l.log, change{added, r})
 	return r.number
@@ -91,8 +92,12 @@ func (l *Ledger) Pend(cents int64) int64 {
 // Book adds a transaction that is posted at once, and returns its number.
 func (l *Ledger) Book(cents int64) int64 {
 	l.numbers++
-	l.post(&record{number: l.numbers, id: l.id(l.numbers, phasePosted), cents: cents, made: l.tick})
+	l.post(l.create(l.numbers, phasePosted, cents))
 	return l.numbers
+}
+
+func (l *Ledger) create(number int64, phase uint64, cents int64) *record {
+	return &record{number: number, id: l.id(number, phase), cents: cents, made: l.tick, words: mix(l.key, label("words"), uint64(number))}
 }
 
 // Post posts a pending transaction under a new id, with an amount that may be another one. It reports whether there is one.
@@ -101,7 +106,8 @@ func (l *Ledger) Post(number, cents int64) bool {
 	if p == nil {
 		return false
 	}
-	r := &record{number: number, id: l.id(number, phasePosted), cents: cents, made: p.made}
+	r := l.create(number, phasePosted, cents)
+	r.made = p.made
 	if number%4 != 0 { // not every institution says which one it was
 		r.replaces = p.id
 	}
