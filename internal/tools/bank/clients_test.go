@@ -60,6 +60,9 @@ type foreign struct {
 
 func newForeign(t *testing.T, b *Bank) foreign {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("other clients are slow to start, and the same without -short")
+	}
 	programs, err := installClients()
 	if err != nil {
 		t.Skipf("ofxtools and simplefin4py, the other clients of this test, cannot be installed: %v", err)
