@@ -86,6 +86,7 @@ type App struct {
 	warehouseFaults  *ProjectError      // of loads and models; nil if there are none
 	publishing       publishing
 	jobs             jobs
+	aggregation      aggregation
 
 	adoptStorage  bool                        // a person said that the objects in the bucket are those of this catalog
 	confirm       func(context.Context) error // fails once this process does not own the project; nil if its lock keeps others away

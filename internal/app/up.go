@@ -91,7 +91,7 @@ func (a *App) Up(ctx context.Context, o UpOptions) (err error) {
 	}
 	server := a.newServer(token, l.api, o)
 	a.SetCommands(o.Commands)
-	stop, err := startAll(ctx, a.startPublishing, a.startScheduling, a.startJobs, a.startFollowers, a.startLiveIntake, a.watchInbox)
+	stop, err := startAll(ctx, a.startPublishing, a.startScheduling, a.startJobs, a.startFollowers, a.startLiveIntake, a.startAggregation, a.watchInbox)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return err

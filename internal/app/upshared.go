@@ -165,6 +165,9 @@ func (p *sharedProcess) services() (list []service) {
 			list = append(list, p.watchInboxAlone)
 		}
 	}
+	if p.has(role.Aggregate) {
+		list = append(list, p.startAggregation)
+	}
 	return append(list, p.sweepRegularly)
 }
 

@@ -52,6 +52,9 @@ func (r *References) Resolve(file string, line int, key, text string) (Secret, e
 	return secret, nil
 }
 
+// Decrypt returns what Vault.Encrypt was given.
+func (r *References) Decrypt(text string) (Secret, error) { return r.vault.Decrypt(text) }
+
 func (r *References) resolve(text string) (Secret, error) {
 	if err := CheckReference(text); err != nil {
 		return Secret{}, err

@@ -25,9 +25,9 @@ func institutionOf(tx catalog.Tx, name string) (i Institution, err error) {
 	return i, err
 }
 
-// Add records accounts, each due at once. One that exists keeps its record; added are those that did not. Those with the same id at the institution are
+// Add records accounts, each due at its Next. One that exists keeps its record; added are those that did not. Those with the same id at the institution are
 // one account.
-func (s *Accounts) Add(ctx context.Context, list []Account, due bool) (added []Ref, err error) {
+func (s *Accounts) Add(ctx context.Context, list []Account) (added []Ref, err error) {
 	for i := range list {
 		if err := CheckID(list[i].Account); err != nil {
 			return nil, err
@@ -44,9 +44,6 @@ func (s *Accounts) Add(ctx context.Context, list []Account, due bool) (added []R
 				continue
 			}
 			a.Added, a.Since, a.State = s.Now().UTC(), s.Now().UTC(), Waiting
-			if a.Next = (time.Time{}); due {
-				a.Next = a.Added
-			}
 			i, err := institutionOf(tx, a.Institution)
 			if err != nil {
 				return err

@@ -59,6 +59,7 @@ type Visit struct {
 	Refresh    int
 	Statements int  // statement files to process
 	Waits      bool // for a person
+	Question   bool // for the answer to a question, else for new credentials
 }
 
 // connectionOf returns the institution of an account, which must be declared with a connector.
@@ -113,7 +114,7 @@ func (r *Refresher) Visit(ctx context.Context, ref account.Ref) (v Visit, err er
 		v.Waits = true
 		return v, r.Accounts.Ask(ctx, ref, a.Refresh, "", ended.Error())
 	case errors.As(ended, &question):
-		v.Waits = true
+		v.Waits, v.Question = true, true
 		return v, r.Accounts.Ask(ctx, ref, a.Refresh, question.Question, "the institution asks a question")
 	case ended != nil:
 		return v, r.retrying(ctx, ref, a.Refresh, ended)

@@ -1,0 +1,257 @@
+// Aggregation: the workers and the workflow of this process, which refresh accounts when they are due.
+
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"bursar/internal/aggregate"
+	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/connector/cursor"
+	"bursar/internal/aggregate/connector/files"
+	"bursar/internal/aggregate/connector/ofx"
+	"bursar/internal/aggregate/connector/simplefin"
+	"bursar/internal/aggregate/connector/singer"
+	"bursar/internal/aggregate/flow"
+	"bursar/internal/aggregate/limit"
+	"bursar/internal/aggregate/refresh"
+	"bursar/internal/event/live"
+	"bursar/internal/failure"
+	"bursar/internal/project"
+	"bursar/internal/vault"
+)
+
+// aggregation is what this process needs to refresh accounts. The zero value is ready.
+type aggregation struct {
+	works     bool            // this process has workers; a.starting guards it
+	scheduler *flow.Scheduler // of a process that follows what is due; nil otherwise
+
+	once      sync.Once
+	refresher *refresh.Refresher
+
+	mu       sync.Mutex
+	breakers map[string]account.Breaker // to record, by institution
+	writing  bool
+}
+
+// connectors are the kinds of connectors.
+func connectors() map[string]connector.Connector {
+	return map[string]connector.Connector{
+		project.SimpleFINConnector: simplefin.Connector{},
+		project.OFXConnector:       ofx.Connector{},
+		project.CursorConnector:    cursor.Connector{},
+		project.FilesConnector:     files.Connector{},
+		project.ExecConnector:      singer.Connector{},
+	}
+}
+
+// Accounts returns the records of accounts.
+func (a *App) Accounts() *account.Accounts {
+	return &account.Accounts{Catalog: a.catalog, Now: time.Now}
+}
+
+// refresher returns what refreshes accounts.
+func (a *App) refresher() *refresh.Refresher {
+	g := &a.aggregation
+	g.once.Do(func() {
+		references := vault.NewReferences(a.Project.Dir, vault.ProcessEnvironment())
+		g.refresher = &refresh.Refresher{
+			Project: a.Project, Accounts: a.Accounts(), Catalog: a.catalog, Objects: a.Engine.Objects, Connectors: connectors(),
+			Pool:    &limit.Pool{Process: a.workerName(), Lease: a.leaseInstitution, OnBreaker: a.noteBreaker},
+			Scratch: a.Events.Scratch, Now: time.Now, Log: a.log,
+			Resolve: references.Resolve, Decrypt: references.Decrypt,
+			Import: a.importFetched, Accept: a.acceptFetched,
+		}
+	})
+	return g.refresher
+}
+
+// refreshStarter connects to Temporal, and returns what starts the workflows of accounts.
+func (a *App) refreshStarter(ctx context.Context) (flow.Starter, error) {
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	connection, err := a.connectTemporal(ctx)
+	if err != nil {
+		return flow.Starter{}, err
+	}
+	return flow.Starter{Client: connection.Client(), Project: a.id}, nil
+}
+
+// leaseInstitution asks for this process's part of an institution's limits.
+func (a *App) leaseInstitution(ctx context.Context, institution string, ask limit.Ask) (limit.Part, error) {
+	starter, err := a.refreshStarter(ctx)
+	if err != nil {
+		return limit.Part{}, err
+	}
+	return starter.Lease(ctx, institution, ask)
+}
+
+// noteBreaker records the breaker of an institution, the last one if several changes come together.
+func (a *App) noteBreaker(institution string, b limit.Breaker, last error) {
+	record := account.Breaker{State: string(b.State), Until: b.Until, Failures: b.Failures}
+	if last != nil {
+		record.Cause = last.Error()
+	}
+	a.log.Warn("the circuit breaker of an institution has changed", "institution", institution, "state", breakerName(b.State), "until", b.Until, "error", last)
+	g := &a.aggregation
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.breakers == nil {
+		g.breakers = map[string]account.Breaker{}
+	}
+	g.breakers[institution] = record
+	if !g.writing {
+		g.writing = true
+		go a.writeBreakers()
+	}
+}
+
+func breakerName(s limit.BreakerState) string {
+	if s == limit.Closed {
+		return "closed"
+	}
+	return string(s)
+}
+
+// breakerTimeout bounds the recording of a breaker.
+const breakerTimeout = 10 * time.Second
+
+func (a *App) writeBreakers() {
+	g := &a.aggregation
+	for {
+		g.mu.Lock()
+		list := g.breakers
+		g.breakers = nil
+		if g.writing = len(list) > 0; !g.writing {
+			g.mu.Unlock()
+			return
+		}
+		g.mu.Unlock()
+		for institution, b := range list {
+			ctx, cancel := context.WithTimeout(context.Background(), breakerTimeout)
+			if err := a.Accounts().SetBreaker(ctx, institution, b); err != nil {
+				a.log.Warn("cannot record the circuit breaker of an institution", "institution", institution, "error", err)
+			}
+			cancel()
+		}
+	}
+}
+
+// importFetched imports statement files that were fetched.
+func (a *App) importFetched(ctx context.Context, institution string, files []string) (refused []string, err error) {
+	r, err := a.Import(ctx, files, aggregate.Options{Institution: institution})
+	if err != nil {
+		return nil, err
+	}
+	if r.NotCancelled != "" {
+		a.log.Warn("fetched statements leave entries that no statement lists any more", "reason", r.NotCancelled)
+	}
+	refused = make([]string, len(files))
+	for i, f := range r.Files {
+		one := aggregate.Result{Files: []*aggregate.File{f}}
+		if err := one.Refused(); err != nil {
+			refused[i] = err.Error()
+		}
+	}
+	return refused, nil
+}
+
+// acceptAttempts is how often events are offered to a stream that is busy.
+const acceptAttempts = 5
+
+// acceptFetched stores events that were fetched.
+func (a *App) acceptFetched(ctx context.Context, stream string, lines []byte) (quarantined int64, reason string, err error) {
+	backoff := failure.Backoff{Least: 100 * time.Millisecond, Most: 2 * time.Second}
+	for attempt := 1; ; attempt++ {
+		answer, err := a.accept(ctx, stream, live.Request{Body: lines})
+		switch {
+		case err == nil:
+			if len(answer.Rejected) > 0 {
+				reason = answer.Rejected[0].Reason
+			}
+			if rows := int64(bytes.Count(lines, []byte("\n"))); answer.Rows != rows {
+				err = fmt.Errorf("stream %s answers for %d of %d events", stream, answer.Rows, rows)
+			}
+			return answer.Quarantined, reason, err
+		case attempt == acceptAttempts || !failure.Of(err).Retryable() || ctx.Err() != nil:
+			return 0, "", err
+		}
+		pause(ctx, backoff.After(attempt))
+	}
+}
+
+// needsAggregation reports whether the project has connectors, or accounts of former ones.
+func (a *App) needsAggregation() bool { return a.Project.HasConnectors() }
+
+// startRefreshWorkers starts the workers of the role aggregate, until stop, which is never nil. It does nothing if this process has them.
+func (a *App) startRefreshWorkers(ctx context.Context) (stop func() error, err error) {
+	stop = func() error { return nil }
+	starter, err := a.refreshStarter(ctx)
+	if err != nil {
+		return stop, err
+	}
+	refresher := a.refresher()
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	if a.aggregation.works {
+		return stop, nil
+	}
+	workers := flow.NewWorkers(starter, refreshSteps{a, refresher})
+	if err := workers.Start(); err != nil {
+		return stop, fmt.Errorf("start the workers of accounts: %w", err)
+	}
+	a.aggregation.works = true
+	return func() error {
+		workers.Stop()
+		refresher.Close()
+		a.starting.Lock()
+		defer a.starting.Unlock()
+		a.aggregation.works = false
+		return nil
+	}, nil
+}
+
+// startAggregation refreshes accounts when they are due, until stop. It does nothing if no institution has a connector.
+func (a *App) startAggregation(ctx context.Context) (stop func() error, err error) {
+	stop = func() error { return nil }
+	if !a.needsAggregation() {
+		return stop, nil
+	}
+	stopWorkers, err := a.startRefreshWorkers(ctx)
+	if err != nil {
+		return stopWorkers, err
+	}
+	starter, err := a.refreshStarter(ctx)
+	if err != nil {
+		return stopWorkers, err
+	}
+	scheduler := flow.NewScheduler(starter.Client, a.id, a.IsShared(), a.log)
+	a.starting.Lock()
+	a.aggregation.scheduler = scheduler
+	a.starting.Unlock()
+	stop = func() error {
+		pausing, cancel := context.WithTimeout(context.Background(), pauseTimeout)
+		defer cancel()
+		return errors.Join(scheduler.Unfollow(pausing), stopWorkers())
+	}
+	if err := a.resumeRefreshes(ctx, starter); err != nil {
+		return stop, err
+	}
+	return stop, scheduler.Follow(ctx)
+}
+
+// resumeRefreshes starts the workflows of refreshes that have begun and not ended, in case they were lost. Those that run stay as they are.
+func (a *App) resumeRefreshes(ctx context.Context, starter flow.Starter) error {
+	return a.Accounts().Each(ctx, "", func(one *account.Account) error {
+		if !one.Running {
+			return nil
+		}
+		return starter.Start(ctx, one.Ref)
+	})
+}
