@@ -56,8 +56,8 @@ func (b *book) readBalances(r *report, c *connector.Changes) (list []Stated) {
 
 func (b *book) readBalance(c *connector.Changes, one *connector.Balance) (s Stated, err error) {
 	s = Stated{
-		Institution: b.account.Institution, Account: b.account.ID, Kind: strings.ToValidUTF8(one.Kind, "�"),
-		Currency: strings.ToValidUTF8(cmp.Or(one.Currency, c.Currency, b.account.Currency), "�"), StatedAt: one.At, At: b.at,
+		Institution: b.account.Institution, Account: b.account.ID, Kind: valid(one.Kind),
+		Currency: valid(cmp.Or(one.Currency, c.Currency, b.account.Currency)), StatedAt: one.At, At: b.at,
 	}
 	amount, ok := statement.Amount(one.Amount, '.')
 	whole, _, _ := strings.Cut(strings.TrimPrefix(amount, "-"), ".")

@@ -30,10 +30,10 @@ type book struct {
 	decidedPairs        map[Pair]bool // whose suggestions this operation closes
 }
 
-// open reads the entries of an account. They are not changed.
+// open reads the entries of an account. They are not changed. Times are kept in microseconds, as in streams.
 func open(a Account, known []Entry, s State, at time.Time) (*book, error) {
 	b := &book{
-		account: a, at: at.UTC(), entries: make(map[string]*Entry, len(known)), sources: make(map[string]*Entry, len(known)),
+		account: a, at: at.UTC().Truncate(time.Microsecond), entries: make(map[string]*Entry, len(known)), sources: make(map[string]*Entry, len(known)),
 		before: map[string]Entry{}, absorbed: map[string][]string{}, state: s.clone(),
 		rejected: map[Pair]bool{}, suggested: map[Pair]bool{}, decidedPairs: map[Pair]bool{},
 	}

@@ -7,6 +7,7 @@
 package ledger
 
 import (
+	"cmp"
 	"time"
 
 	"bursar/internal/aggregate/format/statement"
@@ -112,6 +113,9 @@ type Result struct {
 	Warnings  []error      // of class Data: each names what was left out
 }
 
+// dayLayout is how days are written.
+const dayLayout = time.DateOnly
+
 // sumOf is an amount that was checked when it was read.
 func sumOf(amount string) (s statement.Sum) {
 	s.Add(amount)
@@ -123,19 +127,11 @@ func (c *Content) amount() statement.Sum { return sumOf(c.Amount) }
 
 // day is the best known day of an entry.
 func (e *Entry) day() string {
-	day := e.Booked
+	first := e.First.UTC().Format(dayLayout)
 	if e.isPending() {
-		day = ""
+		return cmp.Or(e.Made, e.Booked, first)
 	}
-	for _, other := range []string{e.Made, e.Booked} {
-		if day == "" {
-			day = other
-		}
-	}
-	if day == "" {
-		day = e.First.UTC().Format(time.DateOnly)
-	}
-	return day
+	return cmp.Or(e.Booked, e.Made, first)
 }
 
 // isPending reports whether an entry is pending, or was when it vanished.

@@ -56,7 +56,7 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 	}
 	slices.SortFunc(r.list, func(x, y *reported) int { return cmp.Compare(x.id, y.id) })
 	for _, id := range c.Removed {
-		if id = strings.ToValidUTF8(id, "�"); !r.mentioned[id] {
+		if id = valid(id); !r.mentioned[id] {
 			r.removed[id] = true
 		}
 	}
@@ -68,8 +68,12 @@ func (r *report) warn(id, format string, args ...any) {
 	r.warnings = append(r.warnings, failure.Wrap(failure.Data, fmt.Errorf("transaction %q: "+format, append([]any{id}, args...)...)))
 }
 
+// valid is a text that every store accepts.
+func valid(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
+}
+
 func (r *report) add(a Account, currency string, t *connector.Transaction) {
-	valid := func(text string) string { return strings.ToValidUTF8(text, "�") }
 	one := &reported{id: valid(t.ID), status: Posted, replaces: valid(t.Replaces)}
 	one.Content = Content{Currency: valid(cmp.Or(t.Currency, currency)), Booked: t.Booked, Made: t.Made, Party: valid(t.Party), Text: valid(t.Text)}
 	if t.Pending {
