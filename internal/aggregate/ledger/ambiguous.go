@@ -174,7 +174,7 @@ func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) 
 	}
 	for _, d := range differences {
 		if counts, ok := choose(items, d); ok {
-			evidence := fmt.Sprintf("re-issued: only so the stated balance of %s at %s fits", stated.Amount, stated.StatedAt)
+			evidence := fmt.Sprintf("re-issued: only so the stated balance of %s at %s fits", stated.Amount, stated.when())
 			return b.settle(groups, counts, ByBalance, evidence), nil
 		}
 	}

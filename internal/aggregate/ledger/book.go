@@ -213,7 +213,7 @@ func (b *book) version(e *Entry, posted, pending statement.Sum) Version {
 		EventID:     digest("version", b.account.Institution, b.account.ID, e.ID, strconv.Itoa(e.Version)),
 		Institution: b.account.Institution, Account: b.account.ID, Transaction: e.ID, Version: e.Version, Status: e.Status, SourceID: e.Source,
 		Amount: e.Amount, Currency: e.Currency, Booked: e.Booked, Made: e.Made, Party: e.Party, Text: e.Text,
-		Evidence: e.Evidence, Replaces: strings.Join(replaces, " "), Into: e.Into,
+		Evidence: e.Evidence, Replaces: strings.Join(replaces, " "), SameAs: e.Into,
 		PostedChange: posted.String(), PendingChange: pending.String(), At: b.at,
 	}
 }

@@ -155,7 +155,7 @@ func (b *book) openControl(r *report, stated *Stated, certain bool) Verdict {
 		since = r.from
 	}
 	until := stated.Day
-	if stated.StatedAt != stated.Day { // the institution's next day may have begun
+	if !stated.isOfDay() { // the institution's next day may have begun
 		until = addDays(until, 1)
 	}
 	if since == "" || until < since || !certain { // it says nothing about the transactions
@@ -206,12 +206,12 @@ func (b *book) compare(r *report, stated *Stated, c *Control) Verdict {
 func (r *report) otherTime(stated *Stated, c *Control, last *Stated) string {
 	switch {
 	case stated.Day < c.Since:
-		return fmt.Sprintf("the balance is of %s, and the transactions are known from %s", stated.StatedAt, c.Since)
+		return fmt.Sprintf("the balance is of %s, and the transactions are known from %s", stated.when(), c.Since)
 	case r == nil:
 	case r.complete && stated.Day > r.to:
-		return fmt.Sprintf("the balance is of %s, and newer than the list, which ends on %s", stated.StatedAt, r.to)
+		return fmt.Sprintf("the balance is of %s, and newer than the list, which ends on %s", stated.when(), r.to)
 	case last != nil && stated.time().Before(last.time()):
-		return fmt.Sprintf("the balance is of %s, and older than the one before, of %s", stated.StatedAt, last.StatedAt)
+		return fmt.Sprintf("the balance is of %s, and older than the one before, of %s", stated.when(), last.when())
 	}
 	return ""
 }

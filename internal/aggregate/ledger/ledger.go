@@ -80,7 +80,7 @@ type Alias struct {
 
 // Version is an event of the stream account_transactions: what a transaction is from a time on.
 type Version struct {
-	EventID       string    `json:"event_id"`
+	EventID       string    `json:"id"`
 	Institution   string    `json:"institution"`
 	Account       string    `json:"account"`
 	Transaction   string    `json:"transaction"`
@@ -95,7 +95,7 @@ type Version struct {
 	Text          string    `json:"text,omitempty"`
 	Evidence      string    `json:"evidence"`
 	Replaces      string    `json:"replaces,omitempty"` // the transactions that became part of it with this version, separated by blanks
-	Into          string    `json:"into,omitempty"`     // the transaction that it is part of
+	SameAs        string    `json:"same_as,omitempty"`  // the transaction that it is part of
 	PostedChange  string    `json:"posted_change"`
 	PendingChange string    `json:"pending_change"`
 	At            time.Time `json:"at"`

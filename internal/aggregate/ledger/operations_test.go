@@ -195,6 +195,29 @@ func TestBalanceEvents(t *testing.T) {
 	}
 }
 
+// TestTimesOfBalances reads days and times as streams accept them.
+func TestTimesOfBalances(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ kind, at, day, want string }{
+		{"booked", "2026-03-02", "2026-03-02", "2026-03-02T23:59:59Z"},
+		{"due", "2026-03-02T00:30:00.123456789+02:00", "2026-03-02", "2026-03-01T22:30:00.123456Z"},
+		{"ledger", "2026-03-02", "", ""},
+		{"booked", "", "", ""},
+		{"booked", "0000-03-02", "", ""},
+		{"booked", "0001-01-01T00:00:00+14:00", "", ""},
+		{"booked", "2026-03-02T", "", ""},
+	} {
+		f := newFixture(t)
+		r := f.apply(&connector.Changes{Balances: []connector.Balance{{Kind: c.kind, Amount: "1", At: c.at}}})
+		switch {
+		case c.want == "" && len(r.Balances) == 0 && len(r.Warnings) == 1:
+		case c.want != "" && len(r.Balances) == 1 && r.Balances[0].StatedAt == c.want && r.Balances[0].Day == c.day:
+		default:
+			t.Errorf("%+v: %+v %v", c, r.Balances, r.Warnings)
+		}
+	}
+}
+
 // TestBrokenNamesTheFigures checks what a person reads.
 func TestBrokenNamesTheFigures(t *testing.T) {
 	t.Parallel()
@@ -202,7 +225,7 @@ func TestBrokenNamesTheFigures(t *testing.T) {
 	f.apply(changesOf(t, "t1 posted -5 2; balance 95 2"))
 	v := f.apply(changesOf(t, "t2 posted -5 3; balance 89.99 3")).Verdicts
 	want := []Verdict{{
-		Currency: "EUR", Word: Broken, Stated: "89.99", StatedAt: "2026-03-03", Counted: "90.00", Difference: "-0.01",
+		Currency: "EUR", Word: Broken, Stated: "89.99", StatedAt: "2026-03-03T23:59:59Z", Counted: "90.00", Difference: "-0.01",
 		Reason: "the stated balance is 89.99, and the opening with the posted transactions 90.00: the difference is -0.01",
 	}}
 	if !reflect.DeepEqual(v, want) {

@@ -41,7 +41,7 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 	switch {
 	case c.Account != "" && c.Account != a.ID:
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("changes are of account %q, not of %q", c.Account, a.ID))
-	case c.Complete && (!statement.IsDay(c.From) || !statement.IsDay(c.To) || c.From > c.To):
+	case c.Complete && (!isDay(c.From) || !isDay(c.To) || c.From > c.To):
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("changes of account %q list all transactions from %q to %q, which are not an interval of days", a.ID, c.From, c.To))
 	}
 	r := &report{
@@ -67,6 +67,9 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 func (r *report) warn(id, format string, args ...any) {
 	r.warnings = append(r.warnings, failure.Wrap(failure.Data, fmt.Errorf("transaction %q: "+format, append([]any{id}, args...)...)))
 }
+
+// isDay reports whether a text is a day that streams accept: they have no year 0.
+func isDay(text string) bool { return statement.IsDay(text) && text >= "0001" }
 
 // valid is a text that every store accepts.
 func valid(text string) string {
@@ -95,7 +98,7 @@ func (r *report) add(a Account, currency string, t *connector.Transaction) {
 		return
 	}
 	for name, day := range map[string]string{"booked": t.Booked, "made": t.Made} {
-		if day != "" && !statement.IsDay(day) {
+		if day != "" && !isDay(day) {
 			r.warn(one.id, "the day on which it was %s, %q, is not a day", name, day)
 			return
 		}
