@@ -56,8 +56,6 @@ func TestArchiveCommandsUp(t *testing.T) {
 func TestArchiveInBucket(t *testing.T) {
 	store := s3test.Versitygw(t)
 	store.NewBucket(t, "books")
-	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
 	dir := archiveShop(t, fmt.Sprintf("storage: {kind: s3, bucket: books, prefix: p/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n", store.Endpoint))
 	archives(t, dir)
 	must(t, 0, "archive", "--before", "2025-03", "--project", dir)

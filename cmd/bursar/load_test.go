@@ -147,7 +147,7 @@ func TestLoadOfBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file(t, dir, "bursar.yaml", string(config)+"warehouse: {kind: postgres, url: env:BURSAR_DATABASE}\n")
+	file(t, dir, "bursar.yaml", string(config)+fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", database))
 	if r := loaded(t, must(t, 0, "load", "--json", "--project", dir)); r["objects"] != 2.0 || r["rows"] != 3.0 {
 		t.Errorf("loaded %v", r)
 	}
