@@ -54,6 +54,7 @@ func TestArchiveCommandsUp(t *testing.T) {
 
 // TestArchiveInBucket has the objects in S3: those of the warm tier are copied before a query reads them, also to where they were removed.
 func TestArchiveInBucket(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	store.NewBucket(t, "books")
 	dir := archiveShop(t, fmt.Sprintf("storage: {kind: s3, bucket: books, prefix: p/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n", store.Endpoint))

@@ -89,6 +89,7 @@ func benchShared(tb testing.TB, o bench.Options) bench.SharedReport {
 
 // TestBenchSharedBackends checks the benchmark on a few events.
 func TestBenchSharedBackends(t *testing.T) {
+	t.Parallel()
 	r := benchShared(t, bench.Options{Events: 3000, Keys: 500, State: 1000, Batches: 1, Rounds: 1, Reads: 3})
 	if r.Ratio <= 0 || r.Requests.Put == 0 || r.Requests.RoundTrips == 0 || r.ColdGet.Get == 0 || len(r.Gets) != 3 || r.Gets[0] < 1 {
 		t.Errorf("report %+v", r)

@@ -57,6 +57,7 @@ func wantReported(t *testing.T, dir, backend, want string, other ...string) {
 
 // TestCheckBackendsOfOtherProjects changes settings of a project with data, so that its backends do not belong together.
 func TestCheckBackendsOfOtherProjects(t *testing.T) {
+	t.Parallel()
 	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 	if got := must(t, 0, "check", "--backends", "--project", dir).out; strings.Count(got, "✓ ") != 5 || !strings.Contains(got, "✓ vault (file): vault.age\n") {
@@ -100,6 +101,7 @@ func TestCheckBackendsOfOtherProjects(t *testing.T) {
 
 // TestCheckBackendsOfCluster has a project that several processes use, a folder without its lines, and another project in its namespace.
 func TestCheckBackendsOfCluster(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
 	serving := newServing(t, "up", elsewhere(t, dir), t.ArtifactDir(), "up")
@@ -149,6 +151,7 @@ func TestCheckBackendsOfOtherRole(t *testing.T) {
 
 // TestCheckBackendsDown has servers that accept connections and never answer.
 func TestCheckBackendsDown(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

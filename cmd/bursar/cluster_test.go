@@ -43,6 +43,7 @@ func onCluster(t *testing.T, dir string) *temporaltest.Server {
 // TestTemporalCluster does the same with a cluster and with the embedded server, on shared backends and on files. The Temporal server is
 // killed during a run and comes back.
 func TestTemporalCluster(t *testing.T) {
+	t.Parallel()
 	shared, database := sharedProject(t)
 	embedded := shop(t)
 	server := onCluster(t, shared)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "the shop")
 	v := value(t, must(t, 0, "demo", dir, "--events", "20000", "--json"))
 	for name, want := range map[string]any{

@@ -133,6 +133,7 @@ func TestLoadThroughUp(t *testing.T) {
 
 // TestLoadOfBucket loads objects of a bucket into PostgreSQL.
 func TestLoadOfBucket(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	database := postgrestest.URL(t)
 	dir := projectOn(t, database, store.Endpoint, store)

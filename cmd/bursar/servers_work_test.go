@@ -24,6 +24,7 @@ import (
 
 // TestOnServers does a little of everything: one bank, which sends several statements of a day or one, and one case.
 func TestOnServers(t *testing.T) {
+	t.Parallel()
 	random := seeded(t)
 	w := workload{demoEvents: 2000, days: 6, cases: sampled(random, []uint64{1, 2}, 1)}
 	if random.IntN(2) == 0 {

@@ -42,6 +42,7 @@ func projectOn(t *testing.T, database, endpoint string, store *s3test.Server) (d
 // TestSharedBackends does the same on files and on servers, and compares the exports. The second half of the work is done from
 // another folder, as on another machine: it has the project's files, but not its state.
 func TestSharedBackends(t *testing.T) {
+	t.Parallel()
 	shared, _ := sharedProject(t)
 	embedded := shop(t)
 	var digests []any
@@ -104,6 +105,7 @@ func TestSharedBackends(t *testing.T) {
 
 // TestSharedBackendsRefuse checks that a project with a wrong setting says what is wrong and what to do.
 func TestSharedBackendsRefuse(t *testing.T) {
+	t.Parallel()
 	dir, database := sharedProject(t)
 	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
 	if err != nil {
@@ -154,6 +156,7 @@ func TestSharedBackendsRefuse(t *testing.T) {
 // TestFormerOwnerOfSharedBackends stops a process that is ingesting and cuts its connections, so that another one takes the project over.
 // When the first is continued, it seals nothing and changes nothing of what the other sealed.
 func TestFormerOwnerOfSharedBackends(t *testing.T) {
+	t.Parallel()
 	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 	elsewhere := elsewhere(t, dir)

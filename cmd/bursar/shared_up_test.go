@@ -33,6 +33,7 @@ func wantKnown(t *testing.T, dir string, ids ...string) {
 
 // TestSharedUpKilled kills `bursar up` with acknowledged events that are not sealed, on several machines in turn: a command on another machine seals them.
 func TestSharedUpKilled(t *testing.T) {
+	t.Parallel()
 	dir, _ := sharedProject(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", good("first")), "--project", dir) // makes the key of identities
 	other := elsewhere(t, dir)
@@ -90,6 +91,7 @@ func suspend(t *testing.T, p *os.Process) {
 // TestFormerOwnerServes stops `bursar up` and cuts its connections, so that another process takes the project over. When the first is continued, it
 // acknowledges nothing, changes nothing, and ends.
 func TestFormerOwnerServes(t *testing.T) {
+	t.Parallel()
 	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", good("first")), "--project", dir) // makes the key of identities
 	other := elsewhere(t, dir)
