@@ -139,6 +139,9 @@ func TestRefused(t *testing.T) {
 // TestLargest: a file of the largest size is delivered, also by a server.
 func TestLargest(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it encrypts 128 MiB")
+	}
 	places(t, func(_ *testing.T, c *client) {
 		c.put("a", strings.Repeat("0123456789abcdef", connector.MaxBody/16), 1000)
 		c.expect("a=0123456789abcdef0123")
