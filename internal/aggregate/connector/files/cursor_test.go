@@ -110,6 +110,19 @@ func TestManyFiles(t *testing.T) {
 	}
 }
 
+// TestJoined: no more groups are joined than needed, the oldest of the smallest ones first.
+func TestJoined(t *testing.T) {
+	t.Parallel()
+	groups := []group{{until: 0, count: 5}}
+	for i := range maxGroups + 1 {
+		groups = append(groups, group{until: int64(1 + i), count: 1, digest: digest{byte(i)}})
+	}
+	got := newCursor(groups).groups
+	if len(got) != maxGroups || got[0] != groups[0] || got[1] != (group{2, 2, digest{0 ^ 1}}) || got[2] != (group{4, 2, digest{2 ^ 3}}) || got[3] != groups[5] {
+		t.Errorf("%d groups, the first are %v", len(got), got[:4])
+	}
+}
+
 // FuzzCursor checks that any text is a cursor, and that a valid one is the same after it is written and read again.
 func FuzzCursor(f *testing.F) {
 	f.Add(newCursor([]group{{until: 1, count: 2}, {until: 5, count: 1, digest: digest{1}}}).String())
