@@ -70,7 +70,7 @@ func TestBeingWritten(t *testing.T) {
 		c.expect("a=complete")
 		c.onWait = nil
 		c.expect("b=begin and end", "d=comes")
-		c.settings["settle"] = "0s"
+		c.settings["settled"] = "0s"
 		c.put("e", "at once", 5000)
 		if c.expect("e=at once"); c.waits != 0 {
 			t.Errorf("%d waits", c.waits)
@@ -266,8 +266,8 @@ func TestSettings(t *testing.T) {
 		{"host_key", "SHA256:x", "only SFTP servers have one"},
 		{"pattern", "[", `"[" is not a pattern of names`},
 		{"pattern", "a/*", "is not a pattern of names"},
-		{"settle", "5", "is not a duration"},
-		{"settle", "2m", "is not a duration of up to a minute"},
+		{"settled", "5", "is not a duration"},
+		{"settled", "2m", "is not a duration of up to a minute"},
 		{"other", "1", "there is no such setting"},
 	} {
 		c := newClient(t)
