@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 	"testing"
 
-	"bursar/internal/process"
 	"bursar/internal/object/s3/s3test"
+	"bursar/internal/process"
 )
 
 // asProgram in the environment makes the test binary be the program, for commands that run commands.
