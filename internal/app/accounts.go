@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/flow"
 	"bursar/internal/aggregate/ledger"
 	"bursar/internal/aggregate/refresh"
 	"bursar/internal/failure"
@@ -209,29 +210,26 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	if err := a.beginRefreshing(ctx); err != nil {
 		return nil, false, err
 	}
-	if joined, err = a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection)); err != nil {
-		return nil, false, err
-	}
-	begun, err := a.Accounts().Get(ctx, ref)
-	if err != nil {
-		return nil, joined, err
-	}
 	starter, err := a.refreshStarter(ctx)
 	if err != nil {
-		return nil, joined, err
+		return nil, false, err
 	}
-	if err := starter.Start(ctx, ref); err != nil {
-		return nil, joined, err
+	begun, joined, err := a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection))
+	if err != nil {
+		return nil, false, err
 	}
-	one, err = a.awaitRefresh(ctx, begun, watch)
+	one, err = a.awaitRefresh(ctx, starter, account.Refresh{Ref: ref, Number: begun.Refresh}, watch)
 	return one, joined, err
 }
 
-// awaitRefresh waits until the refresh that runs in a record has ended.
-func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch func(*account.Account)) (*account.Account, error) {
+// startPolls is after how many looks the workflow of a refresh that has not gone on is started again: that of the one before may have been about to end.
+const startPolls = 10
+
+// awaitRefresh starts the workflow of a refresh, unless it runs, and waits until the refresh has ended.
+func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun account.Refresh, watch func(*account.Account)) (*account.Account, error) {
 	ticker := time.NewTicker(refreshPoll)
 	defer ticker.Stop()
-	for {
+	for polls := 0; ; polls++ {
 		one, err := a.Accounts().Get(ctx, begun.Ref)
 		if err != nil {
 			return nil, err
@@ -239,8 +237,13 @@ func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch fu
 		if watch != nil {
 			watch(one)
 		}
-		if !one.Running || one.Ended.After(begun.Ended) {
+		if !one.IsRunning(begun.Number) {
 			return one, nil
+		}
+		if polls == 0 || polls%startPolls == 0 && one.Begun.IsZero() {
+			if err := starter.Start(ctx, begun); err != nil {
+				return one, err
+			}
 		}
 		select {
 		case <-ctx.Done():
