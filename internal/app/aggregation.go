@@ -258,15 +258,10 @@ func (a *App) startAggregation(ctx context.Context) (stop func() error, err erro
 
 // resumeRefreshes starts the workflows of refreshes that have begun and not ended, in case they were lost. Those that run stay as they are.
 func (a *App) resumeRefreshes(ctx context.Context, starter flow.Starter) error {
-	var running []account.Refresh
-	err := a.Accounts().Each(ctx, "", func(one *account.Account) error {
-		if one.Running {
-			running = append(running, account.Refresh{Ref: one.Ref, Number: one.Refresh})
+	return a.Accounts().Each(ctx, "", func(one *account.Account) error {
+		if !one.Running {
+			return nil
 		}
-		return nil
+		return starter.Start(ctx, account.Refresh{Ref: one.Ref, Number: one.Refresh})
 	})
-	for _, one := range running { // outside of the transaction
-		err = errors.Join(err, starter.Start(ctx, one))
-	}
-	return err
 }
