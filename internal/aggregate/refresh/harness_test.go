@@ -44,7 +44,7 @@ type world struct {
 	documents  catalog.Catalog // without faults
 	fetch      func(ctx context.Context, l connector.Login, r connector.Request, d connector.Delivery) error
 	connection *project.Connection
-	asks       []limit.Ask
+	asks       chan limit.Ask
 
 	mu       sync.Mutex
 	events   map[string]string // by stream and id
@@ -68,7 +68,7 @@ func newWorld(t *testing.T, kind string) *world {
 	})
 	w := &world{
 		t: t, now: begin, faults: &faults{}, documents: catalogtest.Twice(sqlite),
-		events: map[string]string{}, imported: map[string]int{}, refused: map[string]string{},
+		asks: make(chan limit.Ask, 1000), events: map[string]string{}, imported: map[string]int{}, refused: map[string]string{},
 		connection: &project.Connection{
 			Kind: kind, Streams: map[string]string{"records": "orders"},
 			Limits:  project.Limits{Requests: 1000, Per: time.Minute, Sessions: 8, AccountDay: 1000},
@@ -97,16 +97,18 @@ func (w *world) replace() {
 		Catalog: c, Accounts: &account.Accounts{Catalog: c, Now: now},
 		Connectors: map[string]connector.Connector{w.connection.Kind: w},
 		Pool:       &limit.Pool{Process: "p", Lease: w.lease},
-		Resolve:    func(_ string, _ int, _, text string) (vault.Secret, error) { return vault.NewSecret(strings.TrimPrefix(text, "vault:")), nil },
-		Decrypt:    func(text string) (vault.Secret, error) { return vault.NewSecret(strings.TrimPrefix(text, "encrypted:")), nil },
-		Import:     w.importAll, Accept: w.accept,
+		Resolve: func(_ string, _ int, _, text string) (vault.Secret, error) {
+			return vault.NewSecret(strings.TrimPrefix(text, "vault:")), nil
+		},
+		Decrypt: func(text string) (vault.Secret, error) {
+			return vault.NewSecret(strings.TrimPrefix(text, "encrypted:")), nil
+		},
+		Import: w.importAll, Accept: w.accept,
 	}
 }
 
 func (w *world) lease(_ context.Context, _ string, a limit.Ask) (limit.Part, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.asks = append(w.asks, a)
+	w.asks <- a
 	return limit.Part{Sessions: 8, Spacing: time.Nanosecond, For: limit.LeaseTime}, nil
 }
 
