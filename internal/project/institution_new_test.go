@@ -42,7 +42,7 @@ func TestNewInstitution(t *testing.T) {
 		t.Errorf("a second one is %v", err)
 	}
 	for want, settings := range map[string][]Setting{
-		"has no `url`":         {{"connector.kind", "ofx"}},
+		"has no `url`":       {{"connector.kind", "ofx"}},
 		"begins with https:": {{"connector.kind", "ofx"}, {"connector.url", "http://a.example"}},
 		"given twice":        {{"connector.kind", "ofx"}, {"connector.kind", "ofx"}},
 		"connector.kind.x":   {{"connector.kind", "ofx"}, {"connector.kind.x", "ofx"}},
