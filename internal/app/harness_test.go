@@ -24,7 +24,16 @@ func TestMain(m *testing.M) {
 		os.Exit(programs.GuardMain(os.Args[2:]))
 	}
 	debug.SetGCPercent(400)
-	os.Exit(m.Run())
+	home, err := os.MkdirTemp("", "app-test-")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", home) // where the keys of vaults are
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
 }
 
 // openTest copies a project folder into the test's folder and opens it until the test ends.

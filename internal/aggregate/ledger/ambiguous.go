@@ -174,7 +174,7 @@ func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) 
 	}
 	for _, d := range differences {
 		if counts, ok := choose(items, d); ok {
-			evidence := fmt.Sprintf("re-issued: only so the stated balance of %s at %s fits", stated.Amount, stated.StatedAt)
+			evidence := fmt.Sprintf("re-issued: only so the stated balance of %s at %s fits", stated.Amount, stated.when())
 			return b.settle(groups, counts, ByBalance, evidence), nil
 		}
 	}
@@ -197,11 +197,11 @@ func (b *book) decide(r *report, groups []twins, stated *Stated, relisted bool) 
 
 // differences are by how much the stated balance may exceed the posted transactions if all twins were re-issued, the likeliest first.
 func (b *book) differences(r *report, groups []twins, stated *Stated) (list []statement.Sum) {
-	if stated == nil || r.partial || len(r.warnings) > 0 || r.otherTime(stated, bookedOf(b.state.Stated, stated.Currency)) != "" {
+	if stated == nil || r.partial || len(r.warnings) > 0 {
 		return nil
 	}
 	c := b.state.control(stated.Currency)
-	if c == nil {
+	if c == nil || r.otherTime(stated, c, bookedOf(b.state.Stated, stated.Currency)) != "" {
 		return nil
 	}
 	without := map[*Entry]bool{}

@@ -4,6 +4,7 @@ package ledger
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"bursar/internal/aggregate/connector"
@@ -83,6 +84,19 @@ func Undo(a Account, known []Entry, s State, entry, source string, at time.Time)
 	}
 	newer := b.split(e, position, fmt.Sprintf("a person says that %q is a separate transaction", source))
 	b.reject(Pair{e.ID, newer.ID})
+	return b.decided(&s), nil
+}
+
+// Reopen accepts the difference of a currency: its opening follows from the last stated balance. No transaction changes.
+func Reopen(a Account, known []Entry, s State, currency string, at time.Time) (Result, error) {
+	b, err := open(a, known, s, at)
+	if err != nil {
+		return Result{}, err
+	}
+	if bookedOf(b.state.Stated, currency) == nil {
+		return Result{}, failure.Wrap(failure.Data, fmt.Errorf("account %q has no stated balance in %q", a.ID, currency))
+	}
+	b.state.Controls = slices.DeleteFunc(b.state.Controls, func(c Control) bool { return c.Currency == currency })
 	return b.decided(&s), nil
 }
 

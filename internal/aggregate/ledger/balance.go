@@ -16,28 +16,55 @@ import (
 
 // Stated is an event of the stream account_balances: a balance as the institution states it.
 type Stated struct {
-	EventID     string    `json:"event_id"`
+	EventID     string    `json:"id"`
 	Institution string    `json:"institution"`
 	Account     string    `json:"account"`
 	Kind        string    `json:"kind"`
 	Currency    string    `json:"currency"`
 	Amount      string    `json:"amount"`
-	Day         string    `json:"day"`
-	StatedAt    string    `json:"stated_at"` // time or day, as the institution writes it
+	Day         string    `json:"day"`       // of the balance, where the institution is
+	StatedAt    string    `json:"stated_at"` // in UTC; the last second of the day if the institution states no time
 	At          time.Time `json:"at"`
 }
+
+// kinds are the kinds of balances that the stream accepts.
+var kinds = []string{connector.Booked, connector.Available, connector.Due}
 
 // compareName orders balances by currency and kind.
 func (s *Stated) compareName(o *Stated) int {
 	return cmp.Or(cmp.Compare(s.Currency, o.Currency), cmp.Compare(s.Kind, o.Kind))
 }
 
-// time is when the balance was as stated: for a day, at its end.
+// endOfDay is the time of a balance of which only the day is known.
+const endOfDay = "T23:59:59Z"
+
+// time is when the balance was as stated.
 func (s *Stated) time() time.Time {
-	if t, err := time.Parse(time.RFC3339, s.StatedAt); err == nil {
-		return t
+	t, _ := time.Parse(time.RFC3339, s.StatedAt) // it was checked when it was read
+	return t
+}
+
+// isOfDay reports whether only the day of the balance is known.
+func (s *Stated) isOfDay() bool { return s.StatedAt == s.Day+endOfDay }
+
+// when is the time or day of the balance, for people.
+func (s *Stated) when() string {
+	if s.isOfDay() {
+		return s.Day
 	}
-	return statement.ParseDay(s.Day).Add(24*time.Hour - time.Second)
+	return s.StatedAt
+}
+
+// setTime sets the time of a balance from a time or day. ok is false if it is neither, or one that no stream accepts.
+func (s *Stated) setTime(text string) (ok bool) {
+	s.Day = text[:min(len(text), len(dayLayout))]
+	if text == s.Day {
+		text += endOfDay
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	t = t.UTC().Truncate(time.Microsecond)
+	s.StatedAt = t.Format(time.RFC3339Nano)
+	return err == nil && isDay(s.Day) && t.Year() >= 1 && t.Year() <= 9999
 }
 
 // readBalances returns the newest balance of each kind and currency, sorted, and sets invalid ones aside.
@@ -56,19 +83,20 @@ func (b *book) readBalances(r *report, c *connector.Changes) (list []Stated) {
 
 func (b *book) readBalance(c *connector.Changes, one *connector.Balance) (s Stated, err error) {
 	s = Stated{
-		Institution: b.account.Institution, Account: b.account.ID, Kind: strings.ToValidUTF8(one.Kind, "�"),
-		Currency: strings.ToValidUTF8(cmp.Or(one.Currency, c.Currency, b.account.Currency), "�"), StatedAt: one.At, At: b.at,
+		Institution: b.account.Institution, Account: b.account.ID, Kind: valid(one.Kind),
+		Currency: valid(cmp.Or(one.Currency, c.Currency, b.account.Currency)), At: b.at,
 	}
 	amount, ok := statement.Amount(one.Amount, '.')
 	whole, _, _ := strings.Cut(strings.TrimPrefix(amount, "-"), ".")
-	_, badTime := time.Parse(time.RFC3339, one.At)
-	s.Day = one.At[:min(len(one.At), len(dayLayout))]
+	isTime := s.setTime(one.At)
 	switch {
 	case !ok || len(whole) > maxDigits:
 		return s, fmt.Errorf("the %s balance %q is not a decimal of at most %d digits before and %d after the mark", s.Kind, one.Amount, maxDigits, statement.Scale)
 	case s.Currency == "":
 		return s, fmt.Errorf("the %s balance has no currency", s.Kind)
-	case badTime != nil && !statement.IsDay(one.At) || !statement.IsDay(s.Day):
+	case !slices.Contains(kinds, s.Kind):
+		return s, fmt.Errorf("the kind of the balance %s is %q; it can be %s", one.Amount, s.Kind, strings.Join(kinds, ", "))
+	case !isTime:
 		return s, fmt.Errorf("the time of the %s balance, %q, is neither a day nor a time", s.Kind, one.At)
 	}
 	s.Amount = statement.NormalAmount(amount)

@@ -30,10 +30,10 @@ type book struct {
 	decidedPairs        map[Pair]bool // whose suggestions this operation closes
 }
 
-// open reads the entries of an account. They are not changed.
+// open reads the entries of an account. They are not changed. Times are kept in microseconds, as in streams.
 func open(a Account, known []Entry, s State, at time.Time) (*book, error) {
 	b := &book{
-		account: a, at: at.UTC(), entries: make(map[string]*Entry, len(known)), sources: make(map[string]*Entry, len(known)),
+		account: a, at: at.UTC().Truncate(time.Microsecond), entries: make(map[string]*Entry, len(known)), sources: make(map[string]*Entry, len(known)),
 		before: map[string]Entry{}, absorbed: map[string][]string{}, state: s.clone(),
 		rejected: map[Pair]bool{}, suggested: map[Pair]bool{}, decidedPairs: map[Pair]bool{},
 	}
@@ -213,7 +213,7 @@ func (b *book) version(e *Entry, posted, pending statement.Sum) Version {
 		EventID:     digest("version", b.account.Institution, b.account.ID, e.ID, strconv.Itoa(e.Version)),
 		Institution: b.account.Institution, Account: b.account.ID, Transaction: e.ID, Version: e.Version, Status: e.Status, SourceID: e.Source,
 		Amount: e.Amount, Currency: e.Currency, Booked: e.Booked, Made: e.Made, Party: e.Party, Text: e.Text,
-		Evidence: e.Evidence, Replaces: strings.Join(replaces, " "), Into: e.Into,
+		Evidence: e.Evidence, Replaces: strings.Join(replaces, " "), SameAs: e.Into,
 		PostedChange: posted.String(), PendingChange: pending.String(), At: b.at,
 	}
 }

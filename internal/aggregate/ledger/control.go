@@ -154,12 +154,12 @@ func (b *book) openControl(r *report, stated *Stated, certain bool) Verdict {
 	if r != nil && r.complete && (since == "" || r.from < since) {
 		since = r.from
 	}
-	if since == "" || !certain {
-		return v
-	}
 	until := stated.Day
-	if stated.StatedAt != stated.Day { // the institution's day may have begun
+	if !stated.isOfDay() { // the institution's next day may have begun
 		until = addDays(until, 1)
+	}
+	if since == "" || until < since || !certain { // it says nothing about the transactions
+		return v
 	}
 	c := Control{Currency: stated.Currency, Since: since, Balance: stated.Amount, At: stated.StatedAt}
 	c.Opening = sumOf(stated.Amount).Minus(b.readings(&c, until, nil)[0].sum).String()
@@ -185,7 +185,7 @@ func (b *book) compare(r *report, stated *Stated, c *Control) Verdict {
 	v.Counted, v.Difference = list[0].sum.String(), amount.Minus(list[0].sum).String()
 	v.Reason = fmt.Sprintf("the stated balance is %s, and the opening with the posted transactions %s: the difference is %s", v.Stated, v.Counted, v.Difference)
 	for _, one := range list {
-		if one.sum == amount {
+		if one.sum == amount && stated.Day >= c.Since {
 			b.extend(c, one)
 			v.Counted, v.Difference = stated.Amount, "0.00"
 			c.Proven = c.Proven || stated.Amount != c.Balance || stated.StatedAt != c.At
@@ -196,20 +196,22 @@ func (b *book) compare(r *report, stated *Stated, c *Control) Verdict {
 			return v
 		}
 	}
-	if other := r.otherTime(stated, bookedOf(b.state.Stated, c.Currency)); other != "" {
+	if other := r.otherTime(stated, c, bookedOf(b.state.Stated, c.Currency)); other != "" {
 		v.Word, v.Reason = Unknown, other+"; "+v.Reason
 	}
 	return v
 }
 
 // otherTime is why a balance is of another time than the transactions, or "".
-func (r *report) otherTime(stated, last *Stated) string {
+func (r *report) otherTime(stated *Stated, c *Control, last *Stated) string {
 	switch {
+	case stated.Day < c.Since:
+		return fmt.Sprintf("the balance is of %s, and the transactions are known from %s", stated.when(), c.Since)
 	case r == nil:
 	case r.complete && stated.Day > r.to:
-		return fmt.Sprintf("the balance is of %s, and newer than the list, which ends on %s", stated.StatedAt, r.to)
+		return fmt.Sprintf("the balance is of %s, and newer than the list, which ends on %s", stated.when(), r.to)
 	case last != nil && stated.time().Before(last.time()):
-		return fmt.Sprintf("the balance is of %s, and older than the one before, of %s", stated.StatedAt, last.StatedAt)
+		return fmt.Sprintf("the balance is of %s, and older than the one before, of %s", stated.when(), last.when())
 	}
 	return ""
 }

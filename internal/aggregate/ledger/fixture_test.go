@@ -30,7 +30,7 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	return &fixture{t: t, entries: map[string]Entry{}, versions: map[string]Version{}, clock: time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)}
+	return &fixture{t: t, entries: map[string]Entry{}, versions: map[string]Version{}, clock: time.Date(2026, 3, 1, 6, 0, 0, 123_456_789, time.UTC)}
 }
 
 // known are the stored entries, in an order that must not matter.
@@ -101,8 +101,8 @@ func (f *fixture) store(r Result) {
 		if _, stored := f.versions[v.EventID]; stored {
 			f.t.Fatalf("two versions have the id %s", v.EventID)
 		}
-		if v.Evidence == "" || v.At.IsZero() {
-			f.t.Fatalf("a version states neither why nor when: %+v", v)
+		if v.Evidence == "" || v.At.Nanosecond() != 123_456_000 {
+			f.t.Fatalf("a version states not why, or when in more than microseconds: %+v", v)
 		}
 		f.versions[v.EventID] = reread(f.t, v)
 	}

@@ -81,16 +81,11 @@ func (b *book) updateAlias(r *report, one *reported) {
 	case one.status == Posted && (both || a.Status != "" && (a.Status != Posted || a.Content != one.Content)),
 		both && r.complete && (a.By == ByContent || a.By == ByBalance):
 		b.split(e, at, fmt.Sprintf("separate transactions: the institution has both %q and %q", one.id, e.Source))
-		b.updateSplit(e, one)
+		e.Status, e.Was, e.Content = one.status, "", one.Content
 	case !a.Listed && a.Status != "":
 		b.touch(e, "")
 		e.Aliases[at].Listed = true
 	}
-}
-
-// updateSplit sets what the older part of a separated entry is now.
-func (b *book) updateSplit(e *Entry, r *reported) {
-	e.Status, e.Was, e.Content = r.status, "", r.Content
 }
 
 // noteRemoved marks the aliases that the institution has removed.

@@ -7,6 +7,7 @@
 package ledger
 
 import (
+	"cmp"
 	"time"
 
 	"bursar/internal/aggregate/format/statement"
@@ -79,7 +80,7 @@ type Alias struct {
 
 // Version is an event of the stream account_transactions: what a transaction is from a time on.
 type Version struct {
-	EventID       string    `json:"event_id"`
+	EventID       string    `json:"id"`
 	Institution   string    `json:"institution"`
 	Account       string    `json:"account"`
 	Transaction   string    `json:"transaction"`
@@ -94,7 +95,7 @@ type Version struct {
 	Text          string    `json:"text,omitempty"`
 	Evidence      string    `json:"evidence"`
 	Replaces      string    `json:"replaces,omitempty"` // the transactions that became part of it with this version, separated by blanks
-	Into          string    `json:"into,omitempty"`     // the transaction that it is part of
+	SameAs        string    `json:"same_as,omitempty"`  // the transaction that it is part of
 	PostedChange  string    `json:"posted_change"`
 	PendingChange string    `json:"pending_change"`
 	At            time.Time `json:"at"`
@@ -112,6 +113,9 @@ type Result struct {
 	Warnings  []error      // of class Data: each names what was left out
 }
 
+// dayLayout is how days are written.
+const dayLayout = time.DateOnly
+
 // sumOf is an amount that was checked when it was read.
 func sumOf(amount string) (s statement.Sum) {
 	s.Add(amount)
@@ -123,19 +127,11 @@ func (c *Content) amount() statement.Sum { return sumOf(c.Amount) }
 
 // day is the best known day of an entry.
 func (e *Entry) day() string {
-	day := e.Booked
+	first := e.First.UTC().Format(dayLayout)
 	if e.isPending() {
-		day = ""
+		return cmp.Or(e.Made, e.Booked, first)
 	}
-	for _, other := range []string{e.Made, e.Booked} {
-		if day == "" {
-			day = other
-		}
-	}
-	if day == "" {
-		day = e.First.UTC().Format(time.DateOnly)
-	}
-	return day
+	return cmp.Or(e.Booked, e.Made, first)
 }
 
 // isPending reports whether an entry is pending, or was when it vanished.

@@ -59,8 +59,7 @@ func testBank(t *testing.T, style bankStyle, seed uint64, count map[string]int) 
 		if isHasty {
 			continue
 		}
-		wasProven := word == "PROVEN"
-		if wasProven && f.posted() != b.known(n) {
+		if word == "PROVEN" && f.posted() != b.known(n) {
 			t.Fatalf("%s: posted transactions are proven and sum to %s instead of %s", at, f.posted(), b.known(n))
 		}
 		count["suggestions"] += len(f.state.Open)

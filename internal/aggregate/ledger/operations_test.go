@@ -195,6 +195,29 @@ func TestBalanceEvents(t *testing.T) {
 	}
 }
 
+// TestTimesOfBalances reads days and times as streams accept them.
+func TestTimesOfBalances(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ kind, at, day, want string }{
+		{"booked", "2026-03-02", "2026-03-02", "2026-03-02T23:59:59Z"},
+		{"due", "2026-03-02T00:30:00.123456789+02:00", "2026-03-02", "2026-03-01T22:30:00.123456Z"},
+		{"ledger", "2026-03-02", "", ""},
+		{"booked", "", "", ""},
+		{"booked", "0000-03-02", "", ""},
+		{"booked", "0001-01-01T00:00:00+14:00", "", ""},
+		{"booked", "2026-03-02T", "", ""},
+	} {
+		f := newFixture(t)
+		r := f.apply(&connector.Changes{Balances: []connector.Balance{{Kind: c.kind, Amount: "1", At: c.at}}})
+		switch {
+		case c.want == "" && len(r.Balances) == 0 && len(r.Warnings) == 1:
+		case c.want != "" && len(r.Balances) == 1 && r.Balances[0].StatedAt == c.want && r.Balances[0].Day == c.day:
+		default:
+			t.Errorf("%+v: %+v %v", c, r.Balances, r.Warnings)
+		}
+	}
+}
+
 // TestBrokenNamesTheFigures checks what a person reads.
 func TestBrokenNamesTheFigures(t *testing.T) {
 	t.Parallel()
@@ -202,7 +225,7 @@ func TestBrokenNamesTheFigures(t *testing.T) {
 	f.apply(changesOf(t, "t1 posted -5 2; balance 95 2"))
 	v := f.apply(changesOf(t, "t2 posted -5 3; balance 89.99 3")).Verdicts
 	want := []Verdict{{
-		Currency: "EUR", Word: Broken, Stated: "89.99", StatedAt: "2026-03-03", Counted: "90.00", Difference: "-0.01",
+		Currency: "EUR", Word: Broken, Stated: "89.99", StatedAt: "2026-03-03T23:59:59Z", Counted: "90.00", Difference: "-0.01",
 		Reason: "the stated balance is 89.99, and the opening with the posted transactions 90.00: the difference is -0.01",
 	}}
 	if !reflect.DeepEqual(v, want) {
@@ -210,10 +233,36 @@ func TestBrokenNamesTheFigures(t *testing.T) {
 	}
 }
 
-// TestLargeAccount applies lists to 100,000 entries, all of which are re-issued, in a time that grows with their number only.
+// TestReopen accepts a difference, from which on balances are compared again.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	for _, c := range []struct{ text, want string }{
+		{"t1 posted -5 2; balance 95 2", "CLAIMED"},
+		{"balance 94 3", "BROKEN"},
+		{"t2 posted -1 4; balance 93 4", "BROKEN"},
+		{"", "CLAIMED"},
+		{"t3 posted -1 5; balance 92 5", "PROVEN"},
+		{"balance 95 6", "BROKEN"},
+	} {
+		if c.text == "" {
+			f.decide(Reopen, "EUR")
+		} else {
+			f.apply(changesOf(t, c.text))
+		}
+		if got := f.verdict("EUR"); got != c.want {
+			t.Fatalf("%q: %s instead of %s", c.text, got, c.want)
+		}
+	}
+	if _, err := Reopen(checking, f.known(), f.state, "USD", f.clock); failure.Of(err) != failure.Data {
+		t.Error(err)
+	}
+}
+
+// TestLargeAccount posts and re-issues all of many entries, in a time that grows with their number only.
 func TestLargeAccount(t *testing.T) {
 	t.Parallel()
-	const size = 50_000
+	const size = 20_000
 	list := func(prefix string, status bool) *connector.Changes {
 		c := &connector.Changes{Account: checking.ID, Complete: true, From: "2025-01-01", To: "2026-12-31"}
 		for i := range size {

@@ -170,8 +170,6 @@ func daysFit(e *Entry, posted *Content) bool {
 	return e.Made == "" || posted.Made == "" || e.Made == posted.Made
 }
 
-const dayLayout = "2006-01-02"
-
 // addDays is the day a number of days after a valid day.
 func addDays(day string, n int) string {
 	return statement.ParseDay(day).AddDate(0, 0, n).Format(dayLayout)

@@ -41,7 +41,7 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 	switch {
 	case c.Account != "" && c.Account != a.ID:
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("changes are of account %q, not of %q", c.Account, a.ID))
-	case c.Complete && (!statement.IsDay(c.From) || !statement.IsDay(c.To) || c.From > c.To):
+	case c.Complete && (!isDay(c.From) || !isDay(c.To) || c.From > c.To):
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("changes of account %q list all transactions from %q to %q, which are not an interval of days", a.ID, c.From, c.To))
 	}
 	r := &report{
@@ -56,7 +56,7 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 	}
 	slices.SortFunc(r.list, func(x, y *reported) int { return cmp.Compare(x.id, y.id) })
 	for _, id := range c.Removed {
-		if id = strings.ToValidUTF8(id, "�"); !r.mentioned[id] {
+		if id = valid(id); !r.mentioned[id] {
 			r.removed[id] = true
 		}
 	}
@@ -68,8 +68,15 @@ func (r *report) warn(id, format string, args ...any) {
 	r.warnings = append(r.warnings, failure.Wrap(failure.Data, fmt.Errorf("transaction %q: "+format, append([]any{id}, args...)...)))
 }
 
+// isDay reports whether a text is a day that streams accept: they have no year 0.
+func isDay(text string) bool { return statement.IsDay(text) && text >= "0001" }
+
+// valid is a text that every store accepts.
+func valid(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "�"), "\x00", "�")
+}
+
 func (r *report) add(a Account, currency string, t *connector.Transaction) {
-	valid := func(text string) string { return strings.ToValidUTF8(text, "�") }
 	one := &reported{id: valid(t.ID), status: Posted, replaces: valid(t.Replaces)}
 	one.Content = Content{Currency: valid(cmp.Or(t.Currency, currency)), Booked: t.Booked, Made: t.Made, Party: valid(t.Party), Text: valid(t.Text)}
 	if t.Pending {
@@ -91,7 +98,7 @@ func (r *report) add(a Account, currency string, t *connector.Transaction) {
 		return
 	}
 	for name, day := range map[string]string{"booked": t.Booked, "made": t.Made} {
-		if day != "" && !statement.IsDay(day) {
+		if day != "" && !isDay(day) {
 			r.warn(one.id, "the day on which it was %s, %q, is not a day", name, day)
 			return
 		}
