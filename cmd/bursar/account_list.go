@@ -89,7 +89,7 @@ func accountCells(one *account.Account) []string {
 	s := standingOf(one)
 	return []string{
 		one.Ref.String(), orNoValue(one.Name), formatBalance(s.Balance, s.Currency), orNoValue(currencyOf(one)), orNoValue(s.Verdict), formatTime(&one.Succeeded),
-		formatNext(one), describeCredentials(one.Credentials),
+		formatNext(one.Running, one.Next), describeCredentials(one.Credentials),
 	}
 }
 
@@ -112,14 +112,14 @@ func formatBalance(amount, currency string) string {
 }
 
 // formatNext is when an account is due next.
-func formatNext(one *account.Account) string {
+func formatNext(running bool, next time.Time) string {
 	switch {
-	case one.Running:
+	case running:
 		return "now"
-	case one.Next.IsZero():
+	case next.IsZero():
 		return "when asked"
 	}
-	return formatTime(&one.Next)
+	return formatTime(&next)
 }
 
 // describeCredentials lists references: "password=vault:acme_password, user=vault:acme_user".
@@ -194,7 +194,7 @@ func accountFacts(one *account.Account) []fact {
 		{"pending", formatBalance(s.Pending, s.Currency)},
 		{"verdict", strings.TrimSuffix(s.Verdict+": "+s.Reason, ": ")},
 		{"last read", formatTime(&one.Succeeded)},
-		{"next read", formatNext(one)},
+		{"next read", formatNext(one.Running, one.Next)},
 		{"refreshes", fmt.Sprintf("%s, the last with %s to the institution", formatCount(one.Refresh), plural(one.Requests, "request", "requests"))},
 		{"credentials", describeCredentials(one.Credentials)},
 	}

@@ -116,12 +116,12 @@ func (c *cli) refreshAccounts(ctx context.Context, a *app.App, refs []account.Re
 		defer r.bar.done()
 	}
 	list := make([]refreshed, len(refs))
-	places := make(chan struct{}, refreshesAtOnce)
+	free := make(chan struct{}, refreshesAtOnce)
 	var group sync.WaitGroup
 	for i, ref := range refs {
-		places <- struct{}{}
+		free <- struct{}{}
 		group.Go(func() {
-			defer func() { <-places }()
+			defer func() { <-free }()
 			list[i] = r.one(ctx, ref, len(refs) == 1)
 		})
 	}
@@ -129,7 +129,7 @@ func (c *cli) refreshAccounts(ctx context.Context, a *app.App, refs []account.Re
 	switch {
 	case ctx.Err() != nil:
 		return &interruptedError{ctx.Err(), "refreshes that have begun go on while `bursar up` runs; `bursar account status` shows where they are"}
-	case len(list) == 1 && list[0].err != nil && list[0].record == nil:
+	case len(list) == 1 && list[0].err != nil && list[0].Place == "":
 		return list[0].err // nothing was begun
 	}
 	return errors.Join(c.printRefreshed(list), refreshErrors(list))
@@ -187,7 +187,7 @@ func (r *refreshing) say(now *account.Account, waits bool) {
 		text += ": " + why
 	}
 	if waits && r.isServed(r.app) {
-		text += "; `" + nextStep(now) + "`"
+		text += "; next: " + nextStep(now)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

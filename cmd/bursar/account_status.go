@@ -60,8 +60,6 @@ func describeWhere(one *account.Account) string {
 	switch p := placeOf(one); {
 	case p == processingPlace && total > 0:
 		return fmt.Sprintf("processing %s of %s", formatCount(done), formatCount(total))
-	case p == fetchingPlace:
-		return "logged in, fetching"
 	case p == credentialsPlace:
 		return "waits for new credentials"
 	case p == asksPlace && one.Answer != "":
@@ -79,7 +77,8 @@ func describeWhere(one *account.Account) string {
 
 // describeWhy says why an account is where it is, where that is not said already.
 func describeWhy(one *account.Account) string {
-	if placeOf(one) == waitingPlace && one.Begun.IsZero() || one.Reason == "" && one.Standing == nil {
+	switch p := placeOf(one); {
+	case p == asksPlace || p == waitingPlace && one.Begun.IsZero() || one.Reason == "" && one.Standing == nil:
 		return ""
 	}
 	if s := standingOf(one); one.Reason == "" && s.Verdict != "PROVEN" {
@@ -103,15 +102,15 @@ type placed struct {
 	Verdict   string    `json:"verdict,omitempty"`
 	Succeeded time.Time `json:"succeeded,omitzero"`
 	Next      time.Time `json:"next,omitzero"`
-
-	record *account.Account
+	Running   bool      `json:"running"`
+	Step      string    `json:"step,omitempty"` // what a person can do
 }
 
 func placedOf(one *account.Account) placed {
 	s := standingOf(one)
 	p := placed{
 		Ref: one.Ref, Place: placeOf(one), Where: describeWhere(one), Why: describeWhy(one), Class: one.Class, Since: one.Since, Currency: currencyOf(one),
-		Balance: s.Balance, Verdict: s.Verdict, Succeeded: one.Succeeded, Next: one.Next, record: withoutWork(one),
+		Balance: s.Balance, Verdict: s.Verdict, Succeeded: one.Succeeded, Next: one.Next, Running: one.Running, Step: nextStep(one),
 	}
 	p.Done, p.Total = one.Progress()
 	return p
@@ -296,7 +295,7 @@ func (c *cli) printPlaces(w io.Writer, list []placed) {
 	g := newGrid("account", "where", "balance", "currency", "verdict", "last read", "next read", "why").wrap("why")
 	for i := range list {
 		p := &list[i]
-		g.add(p.Ref.String(), p.Where, formatBalance(p.Balance, p.Currency), orNoValue(p.Currency), orNoValue(p.Verdict), formatTime(&p.Succeeded), formatNext(p.record), shorten(p.Why))
+		g.add(p.Ref.String(), p.Where, formatBalance(p.Balance, p.Currency), orNoValue(p.Currency), orNoValue(p.Verdict), formatTime(&p.Succeeded), formatNext(p.Running, p.Next), shorten(p.Why))
 	}
 	g.print(w, width(c.out))
 }
@@ -306,10 +305,10 @@ func (c *cli) printNext(w io.Writer, a *app.App, list []placed) {
 	if len(list) == 0 {
 		return
 	}
-	if step := nextStep(list[0].record); step != "" {
+	if step := list[0].Step; step != "" {
 		fmt.Fprintf(w, "next: %s\n", step)
 	}
-	isRunning := slices.ContainsFunc(list, func(p placed) bool { return p.record.Running })
+	isRunning := slices.ContainsFunc(list, func(p placed) bool { return p.Running })
 	if isRunning && !c.isServed(a) {
 		fmt.Fprintln(w, "Nothing works on refreshes that have begun: they go on with `bursar up` or `bursar account refresh`.")
 	}
