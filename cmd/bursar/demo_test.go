@@ -24,7 +24,16 @@ func TestMain(m *testing.M) {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	debug.SetGCPercent(400) // tests are many small projects
-	os.Exit(m.Run())
+	home, err := os.MkdirTemp("", "bursar-test-")
+	if err == nil {
+		err = os.Setenv("XDG_CONFIG_HOME", home) // where the keys of vaults are
+	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(home)
+	os.Exit(code)
 }
 
 func TestDemo(t *testing.T) {

@@ -41,11 +41,21 @@ func (s *simulation) prepare() error {
 	case !bytes.HasPrefix(content, []byte(simulatedMark)):
 		return withHint(usagef("--into %s: %s is the file of an institution that was not simulated", s.into, file), "choose another name")
 	}
+	return s.continueAs(file)
+}
+
+// continueAs gives the institution the address that it had before. Accounts of another kind have other ids.
+func (s *simulation) continueAs(file string) error {
 	p, _ := project.Read(s.project) // what is wrong with it is replaced
-	if i := p.Institution(s.into); s.options.Listen == "" && i != nil && i.Connection != nil {
-		if before, err := url.Parse(i.Connection.Settings["url"]); err == nil {
-			s.options.Listen = before.Host
-		}
+	i := p.Institution(s.into)
+	if i == nil || i.Connection == nil {
+		return nil
+	}
+	if kind := i.Connection.Kind; kind != s.kind {
+		return withHint(usagef("--into %s: %s declares it with the kind %s", s.into, file, kind), "use --kind %s, or another name", kind)
+	}
+	if before, err := url.Parse(i.Connection.Settings["url"]); err == nil && s.options.Listen == "" {
+		s.options.Listen = before.Host
 	}
 	return nil
 }
