@@ -54,10 +54,9 @@ func TestArchiveCommandsUp(t *testing.T) {
 
 // TestArchiveInBucket has the objects in S3: those of the warm tier are copied before a query reads them, also to where they were removed.
 func TestArchiveInBucket(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	store.NewBucket(t, "books")
-	t.Setenv("AWS_ACCESS_KEY_ID", s3test.AccessKey)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", s3test.SecretKey)
 	dir := archiveShop(t, fmt.Sprintf("storage: {kind: s3, bucket: books, prefix: p/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n", store.Endpoint))
 	archives(t, dir)
 	must(t, 0, "archive", "--before", "2025-03", "--project", dir)

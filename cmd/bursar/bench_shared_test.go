@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -45,14 +44,6 @@ type sharedServers struct {
 func newSharedServers(tb testing.TB) *sharedServers {
 	tb.Helper()
 	s := &sharedServers{tb: tb, objects: s3test.Versitygw(tb), database: postgrestest.Start(tb, postgrestest.Options{})}
-	home := tb.TempDir()
-	for name, value := range map[string]string{
-		asProgram: "1", "GOGC": strconv.Itoa(gcPercent), "GOMEMLIMIT": strconv.Itoa(memoryLimit), // as the program sets them
-		"XDG_CONFIG_HOME": home, "HOME": home, "BURSAR_VAULT_KEY": "", "BURSAR_VAULT_KEY_FILE": "",
-		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey,
-	} {
-		tb.Setenv(name, value)
-	}
 	s.objects.NewBucket(tb, "books")
 	return s
 }
@@ -67,9 +58,8 @@ func (s *sharedServers) Assign(_ context.Context, dir string, counted bool) erro
 		endpoint = s.requests.Endpoint
 	}
 	must(s.tb, 0, "vault", "init", "--project", dir)
-	s.tb.Setenv("BURSAR_DATABASE", location)
 	config := fmt.Sprintf("storage: {kind: s3, bucket: books, prefix: p%d/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n"+
-		"catalog: {kind: postgres, url: env:BURSAR_DATABASE}\nindex: {kind: postgres, url: env:BURSAR_DATABASE}\n", s.projects, endpoint)
+		"catalog: {kind: postgres, url: %q}\nindex: {kind: postgres, url: %[3]q}\n", s.projects, endpoint, location)
 	return os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(config), 0o600)
 }
 
@@ -99,6 +89,7 @@ func benchShared(tb testing.TB, o bench.Options) bench.SharedReport {
 
 // TestBenchSharedBackends checks the benchmark on a few events.
 func TestBenchSharedBackends(t *testing.T) {
+	t.Parallel()
 	r := benchShared(t, bench.Options{Events: 3000, Keys: 500, State: 1000, Batches: 1, Rounds: 1, Reads: 3})
 	if r.Ratio <= 0 || r.Requests.Put == 0 || r.Requests.RoundTrips == 0 || r.ColdGet.Get == 0 || len(r.Gets) != 3 || r.Gets[0] < 1 {
 		t.Errorf("report %+v", r)

@@ -12,7 +12,7 @@ import (
 )
 
 func TestBenchReconcile(t *testing.T) {
-	t.Setenv(asProgram, "1")
+	t.Parallel()
 	dir := t.TempDir()
 	args := []string{"bench", "reconcile", "--events", "3000", "--keys", "500", "--state", "1000", "--rounds", "2", "--dir", dir}
 	v := value(t, must(t, 0, append(args, "--json")...))
@@ -50,7 +50,7 @@ func TestBenchReconcile(t *testing.T) {
 
 // TestBenchGet runs the benchmark of point reads on a few.
 func TestBenchGet(t *testing.T) {
-	t.Setenv(asProgram, "1") // for the processes that it starts
+	t.Parallel()
 	dir := t.TempDir()
 	v := value(t, must(t, 0, "bench", "get", "--artifacts", "2000", "--reads", "500", "--dir", dir, "--json"))
 	wantFields(t, v, "first_us", "cold", "warm", "http", "yardstick", "ratio")
@@ -65,7 +65,7 @@ func TestBenchGet(t *testing.T) {
 
 // TestBenchLoad runs the benchmark of loads on a few objects.
 func TestBenchLoad(t *testing.T) {
-	t.Setenv(asProgram, "1") // for the processes that it starts
+	t.Parallel()
 	dir := t.TempDir()
 	v := value(t, must(t, 0, "bench", "load", "--events", "2000", "--objects", "20", "--known", "30", "--rounds", "2", "--dir", dir, "--postgres", postgrestest.URL(t), "--json"))
 	if v["events"] != 2000.0 || v["objects"] != 20.0 || length(t, v, "databases") != 2 {
@@ -86,7 +86,7 @@ func TestBenchLoad(t *testing.T) {
 
 // TestBenchJobs runs the benchmark of jobs on a few tasks.
 func TestBenchJobs(t *testing.T) {
-	t.Setenv(asProgram, "1") // for the processes that it starts
+	t.Parallel()
 	dir := t.TempDir()
 	args := []string{"bench", "jobs", "--tasks", "1300", "--rounds", "2", "--dir", dir}
 	v := value(t, must(t, 0, append(args, "--json")...))

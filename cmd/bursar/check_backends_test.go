@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,8 @@ func wantReported(t *testing.T, dir, backend, want string, other ...string) {
 
 // TestCheckBackendsOfOtherProjects changes settings of a project with data, so that its backends do not belong together.
 func TestCheckBackendsOfOtherProjects(t *testing.T) {
-	dir := sharedProject(t)
+	t.Parallel()
+	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 	if got := must(t, 0, "check", "--backends", "--project", dir).out; strings.Count(got, "✓ ") != 5 || !strings.Contains(got, "✓ vault (file): vault.age\n") {
 		t.Errorf("check --backends prints %s", got)
@@ -78,7 +80,7 @@ func TestCheckBackendsOfOtherProjects(t *testing.T) {
 	schema := elsewhere(t, dir)
 	setting(t, schema, "catalog: {kind: postgres,", "catalog: {kind: postgres, schema: accounts,")
 	wantReported(t, schema, "storage", "the objects belong to a project with another catalog", "status")
-	if n := postgrestest.Number(t, os.Getenv("BURSAR_DATABASE"), "SELECT count(*) FROM pg_namespace WHERE nspname = 'accounts'"); n > 0 {
+	if n := postgrestest.Number(t, database, "SELECT count(*) FROM pg_namespace WHERE nspname = 'accounts'"); n > 0 {
 		t.Error("the refused command has created the schema")
 	}
 
@@ -99,6 +101,7 @@ func TestCheckBackendsOfOtherProjects(t *testing.T) {
 
 // TestCheckBackendsOfCluster has a project that several processes use, a folder without its lines, and another project in its namespace.
 func TestCheckBackendsOfCluster(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
 	serving := newServing(t, "up", elsewhere(t, dir), t.ArtifactDir(), "up")
@@ -118,8 +121,7 @@ func TestCheckBackendsOfCluster(t *testing.T) {
 
 // TestCheckBackendsOfOtherRole has a role with rights on the tables of another one, which it cannot drop.
 func TestCheckBackendsOfOtherRole(t *testing.T) {
-	dir := sharedProject(t)
-	location := os.Getenv("BURSAR_DATABASE")
+	dir, location := sharedProject(t)
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 	must(t, 0, "run", "--project", dir)
 	postgrestest.Shared(t).Exec(t, "DROP ROLE IF EXISTS second", "CREATE ROLE second LOGIN PASSWORD 'second'")
@@ -129,6 +131,7 @@ func TestCheckBackendsOfOtherRole(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.User = url.UserPassword("second", "second")
+	setting(t, dir, strconv.Quote(location), "env:BURSAR_DATABASE")
 	t.Setenv("BURSAR_DATABASE", u.String())
 	got := bursar(t, "check", "--backends", "--project", dir)
 	if got.code != 1 || !strings.Contains(got.out, "✗ catalog (postgres): ") || !strings.Contains(got.out, "✗ index (postgres): ") ||
@@ -148,9 +151,8 @@ func TestCheckBackendsOfOtherRole(t *testing.T) {
 
 // TestCheckBackendsDown has servers that accept connections and never answer.
 func TestCheckBackendsDown(t *testing.T) {
+	t.Parallel()
 	dir := shop(t)
-	t.Setenv("AWS_ACCESS_KEY_ID", "key")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -68,13 +68,14 @@ func TestCheckWarehouseInVault(t *testing.T) {
 
 // TestCheckWarehouseOfSeveralMachines adds a warehouse to a project that several machines may use.
 func TestCheckWarehouseOfSeveralMachines(t *testing.T) {
-	dir := sharedProject(t)
+	dir, database := sharedProject(t)
 	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	with := func(warehouse string) { file(t, dir, "bursar.yaml", string(config)+warehouse+"\n") }
 	wantWarehouse(t, dir, 0, "")
+	t.Setenv("BURSAR_DATABASE", database)
 	with("warehouse: {kind: postgres, url: env:BURSAR_DATABASE}")
 	wantWarehouse(t, dir, 0, ", schema warehouse; ")
 
@@ -85,7 +86,7 @@ func TestCheckWarehouseOfSeveralMachines(t *testing.T) {
 	wantWarehouse(t, dir, 1, "the server is not Redshift; for PostgreSQL, set `kind` of the warehouse to postgres [data]")
 
 	postgrestest.Shared(t).Exec(t, "DROP ROLE IF EXISTS without_rights", "CREATE ROLE without_rights LOGIN PASSWORD 'without'")
-	u, err := url.Parse(os.Getenv("BURSAR_DATABASE"))
+	u, err := url.Parse(database)
 	if err != nil {
 		t.Fatal(err)
 	}

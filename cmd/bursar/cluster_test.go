@@ -22,31 +22,33 @@ import (
 func onCluster(t *testing.T, dir string) *temporaltest.Server {
 	t.Helper()
 	authority, until := temporaltest.NewAuthority(t), time.Now().Add(24*time.Hour)
-	server := temporaltest.Start(t, temporaltest.Options{Certificate: authority.Issue(t, "temporal.test", until), Clients: authority, APIKey: "key-of-the-cluster"})
+	server := temporaltest.Start(t, temporaltest.Options{Certificate: authority.Issue(t, "temporal.test", until), Clients: authority, APIKey: apiKey})
 	client := authority.Issue(t, "bursar", until)
 	file(t, dir, "tls/ca.pem", string(authority.PEM))
 	file(t, dir, "tls/cert.pem", string(client.Cert))
-	if got := withInput(t, string(client.Key), "vault", "set", "temporal_key", "--project", dir); got.code != 0 {
-		t.Fatal(got.err)
+	for name, value := range map[string]string{"temporal_key": string(client.Key), "temporal_address": server.Address} {
+		if got := withInput(t, value, "vault", "set", name, "--project", dir); got.code != 0 {
+			t.Fatal(got.err)
+		}
 	}
-	t.Setenv("BURSAR_TEMPORAL", server.Address)
-	t.Setenv("BURSAR_API_KEY", "key-of-the-cluster")
 	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	file(t, dir, "bursar.yaml", string(config)+"temporal:\n  kind: cluster\n  address: env:BURSAR_TEMPORAL\n  namespace: "+server.Namespace(t)+
-		"\n  tls: {ca: tls/ca.pem, cert: tls/cert.pem, key: vault:temporal_key, server_name: temporal.test}\n  api_key: env:BURSAR_API_KEY\n")
+	file(t, dir, "bursar.yaml", string(config)+"temporal:\n  kind: cluster\n  address: vault:temporal_address\n  namespace: "+server.Namespace(t)+
+		"\n  tls: {ca: tls/ca.pem, cert: tls/cert.pem, key: vault:temporal_key, server_name: temporal.test}\n  api_key: env:"+apiKeyVariable+"\n")
 	return server
 }
 
 // TestTemporalCluster does the same with a cluster and with the embedded server, on shared backends and on files. The Temporal server is
 // killed during a run and comes back.
 func TestTemporalCluster(t *testing.T) {
-	shared, embedded := sharedProject(t), shop(t)
+	t.Parallel()
+	shared, database := sharedProject(t)
+	embedded := shop(t)
 	server := onCluster(t, shared)
 	checked := must(t, 0, "check", "--backends", "--project", shared).out
-	if want := "✓ temporal (cluster): env:BURSAR_TEMPORAL, namespace test-"; !strings.Contains(checked, want) || !strings.Contains(checked, ", retention 3d; 1.") {
+	if want := "✓ temporal (cluster): vault:temporal_address, namespace test-"; !strings.Contains(checked, want) || !strings.Contains(checked, ", retention 3d; 1.") {
 		t.Errorf("check --backends prints %s", checked)
 	}
 	var digests []any
@@ -57,7 +59,7 @@ func TestTemporalCluster(t *testing.T) {
 		}
 		in("ingest", "payments", events(t, dir, 150_000))
 		if dir == shared {
-			runWhileKilled(t, dir, server)
+			runWhileKilled(t, dir, database, server)
 			dir = elsewhere(t, shared)
 		} else {
 			in("run")
@@ -72,10 +74,10 @@ func TestTemporalCluster(t *testing.T) {
 	if !slices.Equal(digests[:2], digests[2:]) || digests[1] == 0.0 {
 		t.Errorf("the embedded server and the cluster give different results: %v", digests)
 	}
-	t.Setenv("BURSAR_API_KEY", "another")
+	setting(t, shared, "env:"+apiKeyVariable, "another")
 	for _, args := range [][]string{{"run"}, {"check", "--backends"}} {
 		got := bursar(t, append(args, "--project", shared)...)
-		if got.code != 1 || !strings.Contains(got.out+got.err, "bursar.yaml:4: connect to Temporal at env:BURSAR_TEMPORAL: access to namespace test-") ||
+		if got.code != 1 || !strings.Contains(got.out+got.err, "bursar.yaml:4: connect to Temporal at vault:temporal_address: access to namespace test-") ||
 			strings.Contains(got.out+got.err, server.Address) {
 			t.Errorf("%s with another key: exit code %d: %s%s", args, got.code, got.out, got.err)
 		}
@@ -89,13 +91,13 @@ func TestTemporalCluster(t *testing.T) {
 }
 
 // runWhileKilled runs the pipelines in a process, and kills the Temporal server when a run has begun.
-func runWhileKilled(t *testing.T, dir string, server *temporaltest.Server) {
+func runWhileKilled(t *testing.T, dir, database string, server *temporaltest.Server) {
 	t.Helper()
 	running := program(t, 0, "run", "--project", dir)
 	if err := running.Start(); err != nil {
 		t.Fatal(err)
 	}
-	database, limit := os.Getenv("BURSAR_DATABASE"), time.After(time.Minute)
+	limit := time.After(time.Minute)
 	for tick := time.NewTicker(time.Millisecond); postgrestest.Number(t, database, "SELECT count(*) FROM bursar.documents WHERE key LIKE 'run/orders/%'") == 0; {
 		select {
 		case <-tick.C:

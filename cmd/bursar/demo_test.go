@@ -3,41 +3,13 @@
 package main
 
 import (
-	"context"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"strings"
 	"testing"
-
-	"bursar/internal/process"
 )
 
-// asProgram in the environment makes the test binary be the program, for commands that run commands.
-const asProgram = "BURSAR_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == process.GuardCommand {
-		os.Exit(process.GuardMain(os.Args[2:]))
-	}
-	if os.Getenv(asProgram) != "" {
-		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
-	}
-	debug.SetGCPercent(400) // tests are many small projects
-	home, err := os.MkdirTemp("", "bursar-test-")
-	if err == nil {
-		err = os.Setenv("XDG_CONFIG_HOME", home) // where the keys of vaults are
-	}
-	if err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	_ = os.RemoveAll(home)
-	os.Exit(code)
-}
-
 func TestDemo(t *testing.T) {
-	t.Setenv(asProgram, "1")
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "the shop")
 	v := value(t, must(t, 0, "demo", dir, "--events", "20000", "--json"))
 	for name, want := range map[string]any{

@@ -24,7 +24,7 @@ type begun struct {
 }
 
 // TestJobMoves kills one of two workers on shared servers while both execute tasks. On a machine that does many other things, one of several
-// attempts must keep the promise; the tasks move in each of them, or the test ends only with its timeout.
+// attempts must keep the promise; the tasks move in each of them, or the test ends only with its timeout. It measures a time, and so is not parallel.
 func TestJobMoves(t *testing.T) {
 	servers := newServers(t)
 	lines, released := filepath.Join(t.TempDir(), "lines"), filepath.Join(t.TempDir(), "released")

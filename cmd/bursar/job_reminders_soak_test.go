@@ -26,7 +26,7 @@ func TestSoakRemindersShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file(t, r.dir, "bursar.yaml", fmt.Sprintf("%swarehouse: {kind: postgres, url: env:BURSAR_DATABASE, schema: %s_tables}\n", config, schema))
+	file(t, r.dir, "bursar.yaml", fmt.Sprintf("%swarehouse: {kind: postgres, url: %q, schema: %s_tables}\n", config, servers.database, schema))
 	r.ingest(r.dir)
 	commands, logs := elsewhere(t, r.dir), t.ArtifactDir()
 	var workers []*serving

@@ -133,6 +133,7 @@ func TestLoadThroughUp(t *testing.T) {
 
 // TestLoadOfBucket loads objects of a bucket into PostgreSQL.
 func TestLoadOfBucket(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	database := postgrestest.URL(t)
 	dir := projectOn(t, database, store.Endpoint, store)
@@ -147,7 +148,7 @@ func TestLoadOfBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file(t, dir, "bursar.yaml", string(config)+"warehouse: {kind: postgres, url: env:BURSAR_DATABASE}\n")
+	file(t, dir, "bursar.yaml", string(config)+fmt.Sprintf("warehouse: {kind: postgres, url: %q}\n", database))
 	if r := loaded(t, must(t, 0, "load", "--json", "--project", dir)); r["objects"] != 2.0 || r["rows"] != 3.0 {
 		t.Errorf("loaded %v", r)
 	}

@@ -17,9 +17,10 @@ import (
 	"bursar/internal/temporal/temporaltest"
 )
 
-// servers are one of each kind. Processes find them by their environment.
+// servers are one of each kind.
 type servers struct {
 	bucket   string // its settings
+	database string // a URL
 	temporal *temporaltest.Server
 	projects atomic.Int64
 }
@@ -27,14 +28,8 @@ type servers struct {
 // newServers starts the servers, and stops them with the test.
 func newServers(t *testing.T) *servers {
 	t.Helper()
-	objects, home := s3test.Versitygw(t), t.TempDir()
-	s := &servers{temporal: temporaltest.Shared(t)}
-	for name, value := range map[string]string{
-		"XDG_CONFIG_HOME": home, "HOME": home, "BURSAR_VAULT_KEY": "", "BURSAR_VAULT_KEY_FILE": "",
-		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey, "BURSAR_DATABASE": postgrestest.URL(t),
-	} {
-		t.Setenv(name, value)
-	}
+	objects := s3test.Versitygw(t)
+	s := &servers{temporal: temporaltest.Shared(t), database: postgrestest.URL(t)}
 	objects.NewBucket(t, "books")
 	s.bucket = fmt.Sprintf("bucket: books, region: %s, endpoint: %q, path_style: true", s3test.Region, objects.Endpoint)
 	return s
@@ -52,7 +47,7 @@ func (s *servers) share(t *testing.T, dir string) (schema string) {
 	}
 	config = fmt.Appendf(config, "\nstorage: {kind: s3, prefix: %s/, %s}\n", schema, s.bucket)
 	for _, key := range []string{"catalog", "index"} {
-		config = fmt.Appendf(config, "%s: {kind: postgres, url: env:BURSAR_DATABASE, schema: %s}\n", key, schema)
+		config = fmt.Appendf(config, "%s: {kind: postgres, url: %q, schema: %s}\n", key, s.database, schema)
 	}
 	config = fmt.Appendf(config, "temporal: {kind: cluster, address: %q, namespace: %s}\n", s.temporal.Address, s.temporal.Namespace(t))
 	if err := os.WriteFile(path, config, 0o600); err != nil {

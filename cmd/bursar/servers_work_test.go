@@ -24,6 +24,7 @@ import (
 
 // TestOnServers does a little of everything: one bank, which sends several statements of a day or one, and one case.
 func TestOnServers(t *testing.T) {
+	t.Parallel()
 	random := seeded(t)
 	w := workload{demoEvents: 2000, days: 6, cases: sampled(random, []uint64{1, 2}, 1)}
 	if random.IntN(2) == 0 {
@@ -112,7 +113,7 @@ func (s *servers) scenarios(t *testing.T) {
 		place := s.share(t, played.dir)
 		played.prepare = func(command string) func() {
 			if killedAfter.MatchString(command) {
-				return holdIndex(t, place)
+				return s.holdIndex(t, place)
 			}
 			return func() {}
 		}
@@ -129,15 +130,15 @@ func (s *servers) scenarios(t *testing.T) {
 }
 
 // holdIndex lets runs wait in the step index, so that a process can be killed when merge is done.
-func holdIndex(t *testing.T, schema string) (release func()) {
+func (s *servers) holdIndex(t *testing.T, schema string) (release func()) {
 	t.Helper()
-	return postgrestest.Hold(t, os.Getenv("BURSAR_DATABASE"), "LOCK TABLE "+schema+".index_loads IN EXCLUSIVE MODE")
+	return postgrestest.Hold(t, s.database, "LOCK TABLE "+schema+".index_loads IN EXCLUSIVE MODE")
 }
 
 // killRun kills a run when merge is done.
-func killRun(t *testing.T, dir, schema string) {
+func (s *servers) killRun(t *testing.T, dir, schema string) {
 	t.Helper()
-	release := holdIndex(t, schema)
+	release := s.holdIndex(t, schema)
 	defer release()
 	cmd := program(t, 0, dir)
 	cmd.Env = append(os.Environ(), dieAfter+"=merge")
@@ -150,7 +151,7 @@ func killRun(t *testing.T, dir, schema string) {
 }
 
 // killIngest kills an ingest as soon as it writes a batch, or later.
-func killIngest(t *testing.T, dir, schema, path string) {
+func (s *servers) killIngest(t *testing.T, dir, schema, path string) {
 	t.Helper()
 	cmd := program(t, 0, "ingest", "payments", path, "--project", dir)
 	if err := cmd.Start(); err != nil {
@@ -159,7 +160,7 @@ func killIngest(t *testing.T, dir, schema, path string) {
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
 	begun := "SELECT count(*) FROM " + schema + ".documents WHERE key = 'attempt/payments/batch'"
-	for tick := time.NewTicker(time.Millisecond); postgrestest.Number(t, os.Getenv("BURSAR_DATABASE"), begun) == 0; {
+	for tick := time.NewTicker(time.Millisecond); postgrestest.Number(t, s.database, begun) == 0; {
 		select {
 		case err := <-exited:
 			if got := ended(t, cmd, err); got.code != 0 {
@@ -195,10 +196,10 @@ func (s *servers) demo(t *testing.T, events int) {
 		switch i {
 		case 4:
 			must(t, 0, "run", "--project", dir)
-			killIngest(t, dir, schema, path)
+			s.killIngest(t, dir, schema, path)
 			dir = elsewhere(t, dir)
 		case 7:
-			killRun(t, dir, schema)
+			s.killRun(t, dir, schema)
 			must(t, 0, "run", "--project", dir)
 		}
 		must(t, 0, "ingest", "payments", path, "--project", dir)

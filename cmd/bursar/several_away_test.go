@@ -38,6 +38,7 @@ func (m *serving) health() string {
 
 // TestServersAway takes each server of a project away in turn, and brings it back.
 func TestServersAway(t *testing.T) {
+	t.Parallel()
 	store, cluster := s3test.Versitygw(t), temporaltest.Start(t, temporaltest.Options{})
 	database, location := postgrestest.NewProxy(t, postgrestest.URL(t))
 	bucket := store.NewProxy(t, 1)

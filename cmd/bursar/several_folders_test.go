@@ -33,6 +33,7 @@ func grow(t *testing.T, dir string) {
 
 // TestOlderFolderBesideNewer has a process with the folder of before, while another one and the commands have a column more.
 func TestOlderFolderBesideNewer(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
 	commands, logs, l := elsewhere(t, dir), t.ArtifactDir(), newLedger()

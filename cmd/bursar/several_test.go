@@ -86,6 +86,7 @@ type several struct {
 // TestSeveralProcesses has two `bursar up` and two workers on one project, and clients of all kinds, while their processes are killed, suspended,
 // paused and stopped in turn.
 func TestSeveralProcesses(t *testing.T) {
+	t.Parallel()
 	store := s3test.Versitygw(t)
 	dir := severalProject(t, postgrestest.URL(t), store.Endpoint, store, temporaltest.Shared(t))
 	addWarehouse(t, dir, postgrestest.URL(t))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,27 +18,21 @@ import (
 )
 
 // sharedProject makes the example project with its state on real servers, and a vault for the key of identities.
-func sharedProject(t *testing.T) (dir string) {
+func sharedProject(t *testing.T) (dir, database string) {
 	t.Helper()
 	store := s3test.Versitygw(t)
-	return projectOn(t, postgrestest.URL(t), store.Endpoint, store)
+	database = postgrestest.URL(t)
+	return projectOn(t, database, store.Endpoint, store), database
 }
 
 // projectOn makes the same with a database, and the endpoint at which a store is reached.
 func projectOn(t *testing.T, database, endpoint string, store *s3test.Server) (dir string) {
 	t.Helper()
-	home := t.TempDir()
-	for name, value := range map[string]string{
-		"XDG_CONFIG_HOME": home, "HOME": home, "BURSAR_VAULT_KEY": "", "BURSAR_VAULT_KEY_FILE": "",
-		"AWS_ACCESS_KEY_ID": s3test.AccessKey, "AWS_SECRET_ACCESS_KEY": s3test.SecretKey, "BURSAR_DATABASE": database,
-	} {
-		t.Setenv(name, value)
-	}
 	store.NewBucket(t, "books")
 	dir = shop(t)
 	must(t, 0, "vault", "init", "--project", dir)
 	config := fmt.Sprintf("storage: {kind: s3, bucket: %s, prefix: books/, region: "+s3test.Region+", endpoint: %q, path_style: true}\n"+
-		"catalog: {kind: postgres, url: env:BURSAR_DATABASE}\nindex: {kind: postgres, url: env:BURSAR_DATABASE}\n", "books", endpoint)
+		"catalog: {kind: postgres, url: %q}\nindex: {kind: postgres, url: %[3]q}\n", "books", endpoint, database)
 	if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +42,9 @@ func projectOn(t *testing.T, database, endpoint string, store *s3test.Server) (d
 // TestSharedBackends does the same on files and on servers, and compares the exports. The second half of the work is done from
 // another folder, as on another machine: it has the project's files, but not its state.
 func TestSharedBackends(t *testing.T) {
-	shared, embedded := sharedProject(t), shop(t)
+	t.Parallel()
+	shared, _ := sharedProject(t)
+	embedded := shop(t)
 	var digests []any
 	for _, dir := range []string{embedded, shared} {
 		in := func(args ...string) outcome {
@@ -108,7 +105,8 @@ func TestSharedBackends(t *testing.T) {
 
 // TestSharedBackendsRefuse checks that a project with a wrong setting says what is wrong and what to do.
 func TestSharedBackendsRefuse(t *testing.T) {
-	dir := sharedProject(t)
+	t.Parallel()
+	dir, database := sharedProject(t)
 	config, err := os.ReadFile(filepath.Join(dir, "bursar.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -125,11 +123,12 @@ func TestSharedBackendsRefuse(t *testing.T) {
 	if got := must(t, 0, "check", "--project", dir); !strings.HasSuffix(got.out, "next: bursar check --backends\n") {
 		t.Errorf("check: %s", got.out)
 	}
+	url := strconv.Quote(database)
 	for _, c := range []struct{ from, to, want string }{
-		{"env:BURSAR_DATABASE", "env:BURSAR_NOWHERE", "bursar.yaml:2: catalog.url: the environment variable BURSAR_NOWHERE is not set"},
-		{"env:BURSAR_DATABASE", "vault:database", "run `bursar vault set database`"},
+		{url, "env:BURSAR_NOWHERE", "bursar.yaml:2: catalog.url: the environment variable BURSAR_NOWHERE is not set"},
+		{url, "vault:database", "run `bursar vault set database`"},
 		{"bucket: ", "bucket: missing-", "bucket"},
-		{"kind: postgres, url: env:BURSAR_DATABASE}\nindex", "kind: sqlite}\nindex", ""},
+		{"kind: postgres, url: " + url + "}\nindex", "kind: sqlite}\nindex", ""},
 	} {
 		text := strings.Replace(string(config), c.from, c.to, 1)
 		if err := os.WriteFile(filepath.Join(dir, "bursar.yaml"), []byte(text), 0o600); err != nil {
@@ -157,11 +156,12 @@ func TestSharedBackendsRefuse(t *testing.T) {
 // TestFormerOwnerOfSharedBackends stops a process that is ingesting and cuts its connections, so that another one takes the project over.
 // When the first is continued, it seals nothing and changes nothing of what the other sealed.
 func TestFormerOwnerOfSharedBackends(t *testing.T) {
-	dir := sharedProject(t)
+	t.Parallel()
+	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", filepath.Join(dir, "sample", "payments.jsonl"), "--project", dir)
 	elsewhere := elsewhere(t, dir)
 	const n = 300_000
-	path, database := events(t, dir, n), os.Getenv("BURSAR_DATABASE")
+	path := events(t, dir, n)
 	former := program(t, 0, "ingest", "payments", path, "--project", dir)
 	if err := former.Start(); err != nil {
 		t.Fatal(err)

@@ -33,7 +33,8 @@ func wantKnown(t *testing.T, dir string, ids ...string) {
 
 // TestSharedUpKilled kills `bursar up` with acknowledged events that are not sealed, on several machines in turn: a command on another machine seals them.
 func TestSharedUpKilled(t *testing.T) {
-	dir := sharedProject(t)
+	t.Parallel()
+	dir, _ := sharedProject(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", good("first")), "--project", dir) // makes the key of identities
 	other := elsewhere(t, dir)
 	u, known := waiting(t, dir), []string{"waits"}
@@ -90,7 +91,8 @@ func suspend(t *testing.T, p *os.Process) {
 // TestFormerOwnerServes stops `bursar up` and cuts its connections, so that another process takes the project over. When the first is continued, it
 // acknowledges nothing, changes nothing, and ends.
 func TestFormerOwnerServes(t *testing.T) {
-	dir := sharedProject(t)
+	t.Parallel()
+	dir, database := sharedProject(t)
 	must(t, 0, "ingest", "payments", file(t, dir, "first.jsonl", good("first")), "--project", dir) // makes the key of identities
 	other := elsewhere(t, dir)
 	u := waiting(t, dir)
@@ -114,7 +116,7 @@ func TestFormerOwnerServes(t *testing.T) {
 		}
 		answered <- answer{got.StatusCode, got.Body.Close()}
 	}()
-	postgrestest.ExecIn(t, os.Getenv("BURSAR_DATABASE"),
+	postgrestest.ExecIn(t, database,
 		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
 	must(t, 0, "ingest", "payments", file(t, other, "other.jsonl", good("other")), "--project", other)
 	must(t, 0, "run", "--project", other)

@@ -39,6 +39,7 @@ func openBank(t *testing.T, o bank.Options) (*App, *bank.Bank) {
 		putFile(t, dir, name, text)
 	}
 	a := openTest(t, dir)
+	a.refresher().Now, a.refresher().Accounts.Now = b.Now, b.Now
 	v := vault.New(a.Project.Dir, vault.ProcessEnvironment())
 	if _, err := v.Init(t.Context()); err != nil {
 		t.Fatal(err)
@@ -127,6 +128,10 @@ func checkTruth(t *testing.T, a *App, one *account.Account, truth bank.Truth) {
 	s := one.Standing
 	if s == nil {
 		t.Errorf("%s has no balance", one.Ref)
+		return
+	}
+	if s.Balance == "" {
+		t.Errorf("%s: %+v", one.Ref, *s)
 		return
 	}
 	if centsOf(t, s.Balance) != truth.Booked {

@@ -72,7 +72,7 @@ var connectorKeys = map[string]struct {
 	OFXConnector:       {required: []string{"url"}, optional: []string{"org", "fid", "bank_id", "version", "app_id", "app_version", "client_uid", "days"}, remote: true},
 	CursorConnector:    {required: []string{"url"}, optional: []string{"count"}, remote: true},
 	FilesConnector:     {required: []string{"url"}, optional: []string{"pattern", "host_key", "settled"}},
-	ExecConnector:      {required: []string{"command", "streams"}, optional: []string{"env", "catalog"}},
+	ExecConnector:      {required: []string{"command", "streams"}, optional: []string{"env", "config", "catalog", "properties"}},
 }
 
 // Streams of what connectors report of transactions and balances of accounts. Projects with a connector have them.

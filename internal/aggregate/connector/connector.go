@@ -69,9 +69,10 @@ type Delivery interface {
 	Document(ctx context.Context, name string, content []byte) error
 	// Changes receives transactions and balances of an account, with the cursor that counts once they are committed.
 	Changes(ctx context.Context, c *Changes) error
-	// Records receives events of a stream of the connector as lines of JSON.
+	// Records receives events of a stream of the connector as lines of JSON, as they were received: one that is not valid is for the stream to reject.
 	Records(ctx context.Context, stream string, lines []byte) error
-	// State receives the state to continue with; it counts together with the records before.
+	// State receives the state to continue with; it counts together with the records and documents before. There may be any number of states in a
+	// fetch, and the last one counts, also if the fetch fails after it.
 	State(ctx context.Context, state []byte) error
 }
 

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
@@ -80,65 +79,51 @@ func unanswered(a *account.Account) string {
 	return "nobody has set new credentials in time: " + a.Reason
 }
 
-// judge commits what a refresh has fetched, part by part, and returns where the account is then; nil if the institution reports statement files of
-// any accounts.
+// judge commits what a refresh has fetched, all parts of it together: an earlier part has the balance of now, too. It returns where the account is
+// then; nil if the institution reports statement files of any accounts.
 func (r *Refresher) judge(ctx context.Context, a *account.Account) (*account.Standing, error) {
-	list, err := r.reported(ctx, a)
+	c, err := r.reported(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
+	if c == nil {
 		return nil, r.commitCursor(ctx, a)
 	}
-	var standing *account.Standing
-	for i, c := range list {
-		if c.Cursor == "" && i == len(list)-1 {
-			c.Cursor = a.Fetched
-		}
-		if standing, err = r.commit(ctx, a, c); err != nil {
-			return nil, err
-		}
-		if err := r.deliver(ctx, a.Ref); err != nil {
-			return nil, err
-		}
+	if c.Cursor == "" {
+		c.Cursor = a.Fetched
 	}
-	return standing, nil
+	standing, err := r.commit(ctx, a, c)
+	if err != nil {
+		return nil, err
+	}
+	return standing, r.deliver(ctx, a.Ref)
 }
 
-// reported returns the changes that a refresh has fetched, in the order in which they were. The statement files of OFX are one: they say the same as
-// changes do.
-func (r *Refresher) reported(ctx context.Context, a *account.Account) (list []*connector.Changes, err error) {
-	var merged *statements
+// reported returns the changes that a refresh has fetched; nil if there are none. The statement files of OFX say the same as changes do.
+func (r *Refresher) reported(ctx context.Context, a *account.Account) (*connector.Changes, error) {
+	var all parts
 	for i := range a.Documents {
 		d := &a.Documents[i]
-		switch {
-		case d.Changes:
-			c := &connector.Changes{}
-			content, err := r.content(ctx, d)
-			if err == nil {
-				err = json.Unmarshal(content, c)
-			}
-			if err != nil {
-				return nil, fmt.Errorf("read changes of %s: %w", a, err)
-			}
-			list = append(list, c)
-		case d.Refused == "" && r.kindOf(a) == project.OFXConnector:
-			content, err := r.content(ctx, d)
-			if err != nil {
-				return nil, fmt.Errorf("read %s of %s: %w", d.Name, a, err)
-			}
-			if merged == nil {
-				merged = newStatements(a.Account)
-			}
-			if err := merged.read(r.Project, d.Name, content); err != nil {
-				return nil, err
-			}
+		isStatement := !d.Changes && d.Refused == "" && r.kindOf(a) == project.OFXConnector
+		if !d.Changes && !isStatement {
+			continue
 		}
+		content, err := r.content(ctx, d)
+		if err != nil {
+			return nil, fmt.Errorf("read %s of %s: %w", d.Name, a, err)
+		}
+		c := &connector.Changes{}
+		if isStatement {
+			c, err = readStatements(r.Project, a.Account, d.Name, content)
+		} else if err = json.Unmarshal(content, c); err != nil {
+			err = fmt.Errorf("read changes of %s: %w", a, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all.add(c)
 	}
-	if merged != nil {
-		list = slices.Insert(list, 0, merged.changes())
-	}
-	return list, nil
+	return all.changes(), nil
 }
 
 func (r *Refresher) kindOf(a *account.Account) string {

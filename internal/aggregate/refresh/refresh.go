@@ -6,6 +6,7 @@ package refresh
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -173,6 +174,21 @@ func (r *Refresher) login(i *project.Institution, a *account.Account, permits *l
 		if vault.IsSecret(text) {
 			secrets = append(secrets, value.Reveal())
 		}
+	}
+	if len(i.Connection.Command) > 0 {
+		command, err := json.Marshal(i.Connection.Command)
+		if err != nil {
+			return l, nil, err
+		}
+		l.Settings["command"] = string(command)
+	}
+	for name, text := range i.Connection.Env {
+		value, err := r.Resolve(i.File, i.LineOf("connector.env."+name, text), "connector.env."+name, text)
+		if err != nil {
+			return l, nil, err
+		}
+		l.Credentials["env."+name] = value
+		secrets = append(secrets, value.Reveal())
 	}
 	for name, text := range a.Credentials {
 		value, err := r.Resolve("", 0, "the credential "+name+" of account "+a.String(), text)

@@ -1,10 +1,11 @@
-// Reads the statement files of one account as the changes that they report.
+// Reads a statement file of one account as the changes that it reports.
 
 package refresh
 
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/format"
@@ -12,109 +13,92 @@ import (
 	"bursar/internal/project"
 )
 
-// statements are what the statement files of a refresh report. It is a statement.Handler.
-type statements struct {
+// statementReader is a statement.Handler that collects what a file reports.
+type statementReader struct {
 	c     connector.Changes
-	at    map[string]int // position of a transaction by its id
 	now   *statement.Statement
 	entry *statement.Entry
-	gaps  bool // between the intervals of the files
 }
 
-func newStatements(id string) *statements {
-	return &statements{c: connector.Changes{Account: id, Complete: true}, at: map[string]int{}}
-}
-
-// read adds the content of a file. Files come in the order of their intervals.
-func (s *statements) read(p *project.Project, name string, content []byte) error {
-	if err := format.Read(p, name, bytes.NewReader(content), s); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+// readStatements returns what a statement file of an account reports.
+func readStatements(p *project.Project, id, name string, content []byte) (*connector.Changes, error) {
+	r := statementReader{c: connector.Changes{Account: id, Complete: true}}
+	if err := format.Read(p, name, bytes.NewReader(content), &r); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	return nil
-}
-
-// changes returns what was read.
-func (s *statements) changes() *connector.Changes {
-	if s.c.Complete = s.c.From != "" && !s.gaps; !s.c.Complete {
-		s.c.From, s.c.To = "", ""
-	}
-	return &s.c
+	r.c.Complete = r.c.Complete && r.c.From != ""
+	return &r.c, nil
 }
 
 // Begin begins a statement.
-func (s *statements) Begin(st *statement.Statement) error {
-	s.now = st
-	if s.c.Currency == "" {
-		s.c.Currency = st.Currency
+func (r *statementReader) Begin(s *statement.Statement) error {
+	r.now = s
+	if r.c.Currency == "" {
+		r.c.Currency = s.Currency
 	}
 	return nil
 }
 
 // Balance adds a balance.
-func (s *statements) Balance(b *statement.Balance) error {
+func (r *statementReader) Balance(b *statement.Balance) error {
 	kind := map[string]string{statement.ClosingBooked: connector.Booked, statement.ClosingAvailable: connector.Available}[b.Code]
 	if kind == "" {
 		return nil
 	}
 	at := b.Date
-	if len(s.now.Created) > len(at) && b.Code == statement.ClosingBooked {
-		at = s.now.Created
+	if _, err := time.Parse(time.RFC3339, r.now.Created); err == nil && b.Code == statement.ClosingBooked {
+		at = r.now.Created // which is more exact than its day
 	}
-	s.c.Balances = append(s.c.Balances, connector.Balance{Kind: kind, Amount: b.Amount, Currency: b.Currency, At: at})
+	r.c.Balances = append(r.c.Balances, connector.Balance{Kind: kind, Amount: b.Amount, Currency: b.Currency, At: at})
 	return nil
 }
 
 // Entry begins an entry.
-func (s *statements) Entry(e *statement.Entry) error {
-	s.entry = e
+func (r *statementReader) Entry(e *statement.Entry) error {
+	r.entry = e
 	return nil
 }
 
 // Detail is called for each transaction of an entry.
-func (s *statements) Detail(*statement.Detail) error { return nil }
+func (r *statementReader) Detail(*statement.Detail) error { return nil }
 
 // EndEntry adds the entry, all of which is known now.
-func (s *statements) EndEntry() error {
-	e := s.entry
+func (r *statementReader) EndEntry() error {
+	e := r.entry
+	if e.Corrects != "" && e.Corrects != e.Reference {
+		r.c.Removed = append(r.c.Removed, e.Corrects)
+	}
 	switch {
 	case e.Reference == "":
-		s.c.Partial, s.c.Warnings = true, []string{"the institution reports transactions without an id"}
-		return nil
-	case e.Status == statement.StatusInformation && e.Corrects != "":
-		s.c.Removed = append(s.c.Removed, e.Corrects)
+		r.c.Partial = true
+		r.c.Warn("the institution reports transactions without an id")
 		return nil
 	case e.Replaced || e.Status == statement.StatusInformation:
 		return nil
 	}
-	t := connector.Transaction{
-		ID: e.Reference, Pending: e.Status == "PDNG", Amount: e.Amount, Currency: e.Currency, Booked: e.Booked, Party: e.Party, Text: e.Text, Replaces: e.Corrects,
-	}
-	if i, known := s.at[t.ID]; known {
-		s.c.Transactions[i] = t // of a later file
-		return nil
-	}
-	s.at[t.ID] = len(s.c.Transactions)
-	s.c.Transactions = append(s.c.Transactions, t)
+	r.c.Transactions = append(r.c.Transactions, connector.Transaction{
+		ID: e.Reference, Pending: e.Status == "PDNG", Amount: e.Amount, Currency: e.Currency, Booked: e.Booked, Party: e.Party, Text: e.Text,
+	})
 	return nil
 }
 
 // End ends a statement, whose interval is known now.
-func (s *statements) End() error {
-	from, to := s.now.From, s.now.To
+func (r *statementReader) End() error {
+	from, to := r.now.From, r.now.To
 	switch {
-	case from == "" || to == "":
-		s.gaps = true
-	case s.c.From == "":
-		s.c.From, s.c.To = from, to
-	case from > nextDay(s.c.To):
-		s.gaps = true
+	case from == "" || to == "" || r.c.From != "" && (from > nextDay(r.c.To) || nextDay(to) < r.c.From):
+		r.c.Complete = false
+	case r.c.From == "":
+		r.c.From, r.c.To = from, to
 	default:
-		s.c.From, s.c.To = min(s.c.From, from), max(s.c.To, to)
+		r.c.From, r.c.To = min(r.c.From, from), max(r.c.To, to)
 	}
 	return nil
 }
 
-func nextDay(day string) string { return statement.ParseDay(day).AddDate(0, 0, 1).Format("2006-01-02") }
+func nextDay(day string) string {
+	return statement.ParseDay(day).AddDate(0, 0, 1).Format(time.DateOnly)
+}
 
 // Notice is called for other content.
-func (s *statements) Notice(*statement.Notice) error { return nil }
+func (r *statementReader) Notice(*statement.Notice) error { return nil }

@@ -282,7 +282,7 @@ func (s *Server) run(settings []string) error {
 	}
 	args := []string{"-c", guard, "sh", s.dir, filepath.Join(binaries(), "postgres"), "-D", s.data(), "-p", strconv.Itoa(port)}
 	settings = append([]string{
-		"listen_addresses=127.0.0.1", "unix_socket_directories=" + s.dir, "max_connections=200", "shared_buffers=64MB",
+		"listen_addresses=127.0.0.1", "unix_socket_directories=" + s.dir, "max_connections=400", "shared_buffers=64MB",
 		"logging_collector=off", "log_destination=stderr",
 	}, settings...)
 	if s.tls {

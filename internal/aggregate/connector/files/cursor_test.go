@@ -45,11 +45,15 @@ func visitFolder(t *testing.T, c *cursor, folder map[string]file) (next *cursor,
 // TestNothingIsLost compares random folders with a plain set of what was delivered: files come with new and old times, change, and go.
 func TestNothingIsLost(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(60) {
-		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // repeatable
+	seeds := uint64(6)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
+		random := rand.New(rand.NewPCG(seed, 0))
 		folder, delivered := map[string]file{}, map[file]bool{}
 		c, now := &cursor{}, int64(0)
-		for range 60 {
+		for range 30 {
 			for range random.IntN(1 + 1<<random.IntN(11)) {
 				now += random.Int64N(3)
 				name := fmt.Sprint(random.IntN(4000))
@@ -82,6 +86,9 @@ func TestNothingIsLost(t *testing.T) {
 // TestManyFiles: a file is delivered alone if it is newer than all others, and with few others if it is late.
 func TestManyFiles(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes a digest of 100,000 files many times")
+	}
 	folder := map[string]file{}
 	add := func(name string, modified int64) { folder[name] = file{name: name, size: 1, modified: modified} }
 	for i := range 100_000 {
@@ -91,7 +98,7 @@ func TestManyFiles(t *testing.T) {
 	if len(delivered) != len(folder) {
 		t.Fatalf("%d files are delivered at first", len(delivered))
 	}
-	for i := range 1000 {
+	for i := range 20 {
 		add(fmt.Sprint("new", i), int64(100_000+i)*1_000_000_000)
 		if c, delivered = visitFolder(t, c, folder); len(delivered) != 1 {
 			t.Fatalf("%d files are delivered with a new one", len(delivered))
@@ -100,6 +107,19 @@ func TestManyFiles(t *testing.T) {
 	add("late", 50_000_000_000_500)
 	if _, delivered = visitFolder(t, c, folder); len(delivered) > 1100 || !slices.Contains(delivered, "late") {
 		t.Errorf("%d files are delivered with a late one", len(delivered))
+	}
+}
+
+// TestJoined: no more groups are joined than needed, the oldest of the smallest ones first.
+func TestJoined(t *testing.T) {
+	t.Parallel()
+	groups := []group{{until: 0, count: 5}}
+	for i := range maxGroups + 1 {
+		groups = append(groups, group{until: int64(1 + i), count: 1, digest: digest{byte(i)}})
+	}
+	got := newCursor(groups).groups
+	if len(got) != maxGroups || got[0] != groups[0] || got[1] != (group{2, 2, digest{0 ^ 1}}) || got[2] != (group{4, 2, digest{2 ^ 3}}) || got[3] != groups[5] {
+		t.Errorf("%d groups, the first are %v", len(got), got[:4])
 	}
 }
 

@@ -70,7 +70,7 @@ func TestBeingWritten(t *testing.T) {
 		c.expect("a=complete")
 		c.onWait = nil
 		c.expect("b=begin and end", "d=comes")
-		c.settings["settle"] = "0s"
+		c.settings["settled"] = "0s"
 		c.put("e", "at once", 5000)
 		if c.expect("e=at once"); c.waits != 0 {
 			t.Errorf("%d waits", c.waits)
@@ -139,6 +139,9 @@ func TestRefused(t *testing.T) {
 // TestLargest: a file of the largest size is delivered, also by a server.
 func TestLargest(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("it encrypts 128 MiB")
+	}
 	places(t, func(_ *testing.T, c *client) {
 		c.put("a", strings.Repeat("0123456789abcdef", connector.MaxBody/16), 1000)
 		c.expect("a=0123456789abcdef0123")
@@ -263,8 +266,8 @@ func TestSettings(t *testing.T) {
 		{"host_key", "SHA256:x", "only SFTP servers have one"},
 		{"pattern", "[", `"[" is not a pattern of names`},
 		{"pattern", "a/*", "is not a pattern of names"},
-		{"settle", "5", "is not a duration"},
-		{"settle", "2m", "is not a duration of up to a minute"},
+		{"settled", "5", "is not a duration"},
+		{"settled", "2m", "is not a duration of up to a minute"},
 		{"other", "1", "there is no such setting"},
 	} {
 		c := newClient(t)

@@ -29,7 +29,7 @@ const (
 //
 //	url       a folder, relative to the project folder, or sftp://host:port/path; /~/path is relative to the folder of the user
 //	pattern   of the names of files, as in *.xml; the default is *
-//	settle    how long the size and time of a file must not change until it is complete; the default is 5s
+//	settled   how long the size and time of a file must not change until it is complete; the default is 5s
 //	host_key  of the SFTP server: its fingerprint, as in SHA256:…, or the key, as in "ssh-ed25519 AAAA…"
 //
 // The credentials of an SFTP server are user, and password, or private_key with a passphrase if it has one.
@@ -98,13 +98,13 @@ func (s *session) set(name, value string) (err error) {
 		if _, err = path.Match(value, ""); err != nil || value == "" || strings.Contains(value, "/") {
 			return badf("%q is not a pattern of names, as in *.xml", value)
 		}
-	case "settle":
+	case "settled":
 		s.settle, err = time.ParseDuration(value)
 		if err != nil || s.settle < 0 || s.settle > time.Minute {
 			return badf("%q is not a duration of up to a minute, as in 5s", value)
 		}
 	default:
-		return badf("there is no such setting; those of folders are url, pattern, settle and host_key")
+		return badf("there is no such setting; those of folders are url, pattern, settled and host_key")
 	}
 	return nil
 }

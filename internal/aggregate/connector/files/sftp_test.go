@@ -157,6 +157,10 @@ func (s *server) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 
 // Filelist lists the folder, or a file.
 func (s *server) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
+	if r.Method != "List" && s.onList != nil {
+		infos, err := s.onList(0)
+		return listing(infos[:1]), err
+	}
 	if r.Method != "List" {
 		info, err := os.Stat(filepath.Join(s.folder, filepath.Base(r.Filepath)))
 		return listing{info}, err

@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == process.GuardCommand {
 		os.Exit(process.GuardMain(os.Args[2:]))
 	}
+	if project := os.Getenv(workerVariable); project != "" {
+		os.Exit(workerMain(project))
+	}
 	os.Exit(m.Run())
 }
 

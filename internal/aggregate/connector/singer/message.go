@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/failure"
@@ -66,41 +65,46 @@ var errNotMessage = errors.New("is not a message of the Singer format, which is 
 
 // fieldsOf returns the fields of a JSON object with their text as it is. The last of equal names counts. NaN and Infinity, which are not JSON but
 // which programs in Python print, are taken for numbers: whoever receives a record rejects it alone, and not all that follows it.
-func fieldsOf(line []byte) (map[string]json.RawMessage, error) {
-	d := json.NewDecoder(bytes.NewReader(withoutNaN(line)))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+func fieldsOf(line []byte) (fields map[string]json.RawMessage, err error) {
+	if json.Unmarshal(line, &fields) == nil && fields != nil {
+		return fields, nil
+	}
+	if !bytes.Contains(line, notNumbers[0]) && !bytes.Contains(line, notNumbers[2]) {
+		return nil, errNotMessage
+	}
+	valid := withoutNaN(line)
+	if !json.Valid(valid) || valid[0] != '{' {
+		return nil, errNotMessage
+	}
+	return fieldsLike(valid, line)
+}
+
+// fieldsLike returns the fields of a valid JSON object with the text that another line has in their place.
+func fieldsLike(valid, line []byte) (map[string]json.RawMessage, error) {
+	d := json.NewDecoder(bytes.NewReader(valid))
+	if _, err := d.Token(); err != nil {
 		return nil, errNotMessage
 	}
 	fields := map[string]json.RawMessage{}
 	for d.More() {
-		t, err := d.Token()
-		name, isName := t.(string)
+		name, err := d.Token()
 		var value json.RawMessage
-		if err == nil && isName {
+		if err == nil {
 			err = d.Decode(&value)
 		}
-		if err != nil || !isName {
+		if err != nil {
 			return nil, errNotMessage
 		}
 		end := int(d.InputOffset())
-		fields[name] = line[end-len(value) : end]
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errNotMessage
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errNotMessage
+		fields[fmt.Sprint(name)] = line[end-len(value) : end]
 	}
 	return fields, nil
 }
 
 var notNumbers = [][]byte{[]byte("NaN"), []byte("-Infinity"), []byte("Infinity")}
 
-// withoutNaN returns the line, or one of the same length that has numbers in place of NaN and Infinity.
+// withoutNaN returns a line of the same length that has numbers in place of NaN and Infinity.
 func withoutNaN(line []byte) []byte {
-	if !bytes.Contains(line, notNumbers[0]) && !bytes.Contains(line, notNumbers[2]) {
-		return line
-	}
 	line = bytes.Clone(line)
 	isString := false
 	for i := 0; i < len(line); i++ {

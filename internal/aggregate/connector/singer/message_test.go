@@ -60,6 +60,15 @@ func FuzzFields(f *testing.F) {
 		if err != nil || len(fields) != len(want) {
 			t.Fatalf("%q has the fields %q, %v, want %q", line, fields, err, want)
 		}
+		if like, err := fieldsLike(line, line); err != nil || len(like) != len(want) {
+			t.Errorf("%q: fieldsLike returns %q, %v", line, like, err)
+		} else {
+			for name, value := range want {
+				if !bytes.Equal(like[name], value) {
+					t.Errorf("%q: fieldsLike has %q for %q, want %q", line, like[name], name, value)
+				}
+			}
+		}
 		for name, value := range want {
 			if !bytes.Equal(fields[name], value) {
 				t.Errorf("%q: %q is %q, want %q", line, name, fields[name], value)
