@@ -13,6 +13,7 @@ import (
 	"bursar/internal/aggregate/account"
 	"bursar/internal/app"
 	"bursar/internal/project"
+	"bursar/internal/reconcile"
 	"bursar/internal/vault"
 
 	"github.com/spf13/cobra"
@@ -23,11 +24,12 @@ func (c *cli) accountCommand() *cobra.Command {
 		Use:     "account",
 		Aliases: []string{"accounts"},
 		Short:   "Add, refresh and watch accounts that are fetched from institutions",
-		Long: `An account is fetched from an institution that the project declares with a connector. A refresh visits the institution, processes what it has
-delivered, and judges whether transactions explain the balance. ` + "`bursar up`" + ` and workers with the role aggregate refresh accounts when they
-are due; ` + "`bursar account refresh`" + ` does so at once, also without them.
+		Long: `An account is fetched from an institution that the project declares with a connector. A refresh visits the institution,
+processes what it has delivered, and judges whether transactions explain the balance. ` + "`bursar up`" + ` and workers with the role
+aggregate refresh accounts when they are due; ` + "`bursar account refresh`" + ` does so at once, also without them.
 
-An account is written INSTITUTION/ID, such as acme/checking:42. Credentials are references to the vault or to environment variables.`,
+An account is written INSTITUTION/ID, such as acme/checking:42. Credentials are references to the vault or to environment
+variables.`,
 		Example: `  bursar account add acme --all --credential user=vault:acme_user --credential password=vault:acme_password
   bursar account refresh --institution acme
   bursar account status
@@ -59,8 +61,10 @@ func institutionNames(p *project.Project) (names []string) {
 func findInstitution(a *app.App, name string) (*project.Institution, error) {
 	i := a.Project.Institution(name)
 	switch {
+	case i == nil && len(institutionNames(a.Project)) == 0:
+		return nil, withHint(&reconcile.NotFoundError{What: "institution " + name}, "`bursar institution add NAME --kind KIND` declares one, and `bursar institution simulate --into acme` one to try")
 	case i == nil:
-		return nil, withHint(notFoundIn("institution", name, "institutions", institutionNames(a.Project)), "`bursar institution add %s --kind KIND` declares it", shellWord(name))
+		return nil, notFoundIn("institution", name, "institutions", institutionNames(a.Project))
 	case i.Connection == nil:
 		return nil, withHint(usagef("%s:%d: institution %s has no `connector`, so that its accounts cannot be fetched", i.File, i.Line, name), "docs/connectors.md says what a connector needs")
 	}
@@ -139,7 +143,7 @@ func addCredentials(cmd *cobra.Command, list *[]string) {
 // describeAccount is an account with its name: "acme/checking:42 (Everyday Checking)".
 func describeAccount(one *account.Account) string {
 	if one.Name == "" {
-		return one.Ref.String()
+		return one.String()
 	}
 	return fmt.Sprintf("%s (%s)", one.Ref, one.Name)
 }

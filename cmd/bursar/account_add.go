@@ -28,11 +28,12 @@ func (c *cli) accountAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add INSTITUTION [ID…]",
 		Short: "Add accounts, which are refreshed from then on",
-		Long: `Adds accounts of an institution by their ids there, or with --all those that the credentials reach: it logs in and lists them. Accounts that were added before keep
-their records. docs/connectors.md lists the credentials and the form of ids of each kind of connector.
+		Long: `Adds accounts of an institution by their ids there, or with --all those that the credentials reach: it logs in and lists them.
+Accounts that were added before keep their records. docs/connectors.md lists the credentials and the form of ids of each kind of
+connector.
 
-Of SimpleFIN, --setup-token reads a setup token from standard input, or asks for it on a terminal without showing it, exchanges it for an access URL, and puts that into
-the vault as --secret.`,
+Of SimpleFIN, --setup-token reads a setup token from standard input, or asks for it on a terminal without showing it, exchanges
+it for an access URL, and puts that into the vault as --secret.`,
 		Example: `  bursar account add acme --all --credential user=vault:acme_user --credential password=vault:acme_password
   bursar account add acme checking:42 --credential user=vault:acme_user --credential password=env:ACME_PASSWORD --currency EUR
   bursar account add bridge --all --setup-token`,
@@ -47,7 +48,9 @@ the vault as --secret.`,
 					return err
 				}
 			}
-			return c.open(cmd, func(ctx context.Context, a *app.App) error { return c.addAccounts(ctx, a, args, &f, credentials, token) })
+			return c.open(cmd, func(ctx context.Context, a *app.App) error {
+				return c.addAccounts(ctx, a, args, &f, credentials, token)
+			})
 		},
 	}
 	addCredentials(cmd, &f.credentials)
@@ -159,7 +162,7 @@ func (c *cli) printAdded(a *app.App, list []account.Account, added []account.Ref
 		g := newGrid("account", "name", "currency", "type")
 		for i := range list {
 			if one := &list[i]; isNew[one.Ref] && len(g.rows) < shownAccounts {
-				g.add(one.Ref.String(), one.Name, one.Currency, one.Type)
+				g.add(one.String(), one.Name, one.Currency, one.Type)
 			}
 		}
 		if len(added) > 0 {

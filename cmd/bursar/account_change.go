@@ -20,8 +20,8 @@ func (c *cli) accountAnswerCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "answer INSTITUTION/ID",
 		Short: "Answer the question of an institution, such as a one-time password",
-		Long: `Reads the answer to the question that the institution of an account asks from standard input, or asks for it on a terminal without showing it. It is kept encrypted for the key of the
-vault, until it was used. The refresh that waits for it goes on.`,
+		Long: `Reads the answer to the question that the institution of an account asks from standard input, or asks for it on a terminal
+without showing it. It is kept encrypted for the key of the vault, until it was used. The refresh that waits for it goes on.`,
 		Example: `  bursar account status acme
   bursar account answer acme/checking:42
   echo 123456 | bursar account answer acme/checking:42`,
@@ -61,8 +61,9 @@ func (c *cli) accountRelinkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "relink INSTITUTION/ID",
 		Short: "Give an account new credentials",
-		Long: `Replaces references to credentials of an account; others stay. A refresh that waits for new credentials goes on, and an account whose last refresh has failed is due at once. If only the
-value of a secret has changed, set it with ` + "`bursar vault set`" + `, and name the same reference here.`,
+		Long: `Replaces references to credentials of an account; others stay. A refresh that waits for new credentials goes on, and an account
+whose last refresh has failed is due at once. If only the value of a secret has changed, set it with ` + "`bursar vault set`" + `, and
+name the same reference here.`,
 		Example: `  bursar vault set acme_password
   bursar account relink acme/checking:42 --credential password=vault:acme_password`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,7 +93,7 @@ func (c *cli) relink(ctx context.Context, a *app.App, before *account.Account, c
 	}
 	return c.result(map[string]any{"account": withoutWork(one), "waited": placeOf(before) == credentialsPlace}, func(w io.Writer) {
 		names := strings.Join(slices.Sorted(maps.Keys(credentials)), ", ")
-		fmt.Fprintf(w, "%s has new credentials: %s.\n", printable(one.Ref.String()), names)
+		fmt.Fprintf(w, "%s has new credentials: %s.\n", printable(one.String()), names)
 		if before.Running || before.Outcome == account.Failed {
 			c.printGoesOn(w, a, one.Ref)
 		}
@@ -103,15 +104,15 @@ func (c *cli) accountRemoveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove INSTITUTION/ID",
 		Short: "Stop fetching an account",
-		Long: `Forgets an account: it is not refreshed any more. What was stored of it stays, and so do the secrets that it refers to, which other accounts may use. An account whose refresh runs is
-refused.`,
+		Long: `Forgets an account: it is not refreshed any more. What was stored of it stays, and so do the secrets that it refers to, which
+other accounts may use. An account whose refresh runs is refused.`,
 		Example: "  bursar account remove acme/checking:42",
 		RunE: onAccount(c.open, func(ctx context.Context, a *app.App, one *account.Account, _ []string) error {
 			if err := a.RemoveAccount(ctx, one.Ref); err != nil {
 				return err
 			}
 			return c.result(map[string]any{"account": one.Ref, "removed": true, "credentials": one.Credentials}, func(w io.Writer) {
-				fmt.Fprintf(w, "%s is not fetched any more. What was stored of it stays.\n", printable(one.Ref.String()))
+				fmt.Fprintf(w, "%s is not fetched any more. What was stored of it stays.\n", printable(one.String()))
 				if len(one.Credentials) > 0 {
 					fmt.Fprintf(w, "Its credentials stay: %s.\n", printable(describeCredentials(one.Credentials)))
 				}

@@ -29,8 +29,9 @@ func (c *cli) accountSuggestionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "suggestions [INSTITUTION/ID]",
 		Short: "List pairs of transactions that may be the same one",
-		Long: `Lists pairs of transactions about which a person decides, of an account or of all: a pending one that may have become a posted one with another amount or text, or one under a new id while
-the institution has not removed the old one. Until then both count. ` + "`bursar account accept`" + ` makes the two one, ` + "`bursar account reject`" + ` keeps them separate.`,
+		Long: `Lists pairs of transactions about which a person decides, of an account or of all: a pending one that may have become a posted
+one with another amount or text, or one under a new id while the institution has not removed the old one. Until then both count.
+` + "`bursar account accept`" + ` makes the two one, ` + "`bursar account reject`" + ` keeps them separate.`,
 		Example: `  bursar account suggestions
   bursar account suggestions acme/checking:42 --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -75,11 +76,11 @@ func (c *cli) listSuggestions(ctx context.Context, a *app.App, only *account.Ref
 		g := newGrid("account", "suggestion", "kind", "older", "newer", "evidence").wrap("older").wrap("newer").wrap("evidence")
 		for i := range list[:min(len(list), shownAccounts)] {
 			s := &list[i]
-			g.add(s.Ref.String(), s.ID, string(s.Kind), describeEntry(s.OlderEntry), describeEntry(s.NewerEntry), s.Evidence)
+			g.add(s.String(), s.ID, string(s.Kind), describeEntry(s.OlderEntry), describeEntry(s.NewerEntry), s.Evidence)
 		}
 		g.print(w, width(c.out))
 		printRest(w, len(list)-len(g.rows), "--json has all")
-		fmt.Fprintf(w, "next: bursar account accept %s %s, or reject\n", shellWord(list[0].Ref.String()), list[0].ID)
+		fmt.Fprintf(w, "next: bursar account accept %s %s, or reject\n", shellWord(list[0].String()), list[0].ID)
 	})
 }
 
@@ -103,7 +104,7 @@ func (c *cli) accountAcceptCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "accept INSTITUTION/ID SUGGESTION",
 		Short: "Make the two transactions of a suggestion one",
-		Long: `Makes the newer transaction part of the older one, with the suggestion as evidence. ` + "`bursar account split`" + ` separates them again.`,
+		Long:  `Makes the newer transaction part of the older one, with the suggestion as evidence. ` + "`bursar account split`" + ` separates them again.`,
 		Example: `  bursar account suggestions acme/checking:42
   bursar account accept acme/checking:42 5f0c1b2a9d3e4f60`,
 		RunE: c.decideSuggestion(true, "are one transaction now"),
@@ -128,7 +129,7 @@ func (c *cli) decideSuggestion(join bool, done string) func(*cobra.Command, []st
 		}
 		at := slices.IndexFunc(open, func(s ledger.Suggestion) bool { return s.ID == args[0] })
 		if at < 0 {
-			return withHint(&reconcile.NotFoundError{What: fmt.Sprintf("open suggestion %s of %s", args[0], one.Ref)}, "`bursar account suggestions %s` lists them", shellWord(one.Ref.String()))
+			return withHint(&reconcile.NotFoundError{What: fmt.Sprintf("open suggestion %s of %s", args[0], one.Ref)}, "`bursar account suggestions %s` lists them", shellWord(one.String()))
 		}
 		if err := a.DecideSuggestion(ctx, one.Ref, args[0], join); err != nil {
 			return err
@@ -143,8 +144,8 @@ func (c *cli) accountSplitCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "split INSTITUTION/ID TRANSACTION EARLIER-ID",
 		Short: "Separate a transaction at one of its earlier ids",
-		Long: `Separates a transaction at one of the ids that the institution gave it earlier: it becomes again what it was under that id, and what it became later is a transaction of its own. The two
-are never made one again without being asked.`,
+		Long: `Separates a transaction at one of the ids that the institution gave it earlier: it becomes again what it was under that id, and
+what it became later is a transaction of its own. The two are never made one again without being asked.`,
 		Example: `  bursar account show acme/checking:42
   bursar account split acme/checking:42 5f0c1b2a9d3e4f60 FIT-1001`,
 		RunE: onAccount(c.open, func(ctx context.Context, a *app.App, one *account.Account, args []string) error {
@@ -153,10 +154,10 @@ are never made one again without being asked.`,
 				return err
 			}
 			if findEntry(entries, args[0]) == nil {
-				return withHint(&reconcile.NotFoundError{What: fmt.Sprintf("transaction %s of %s", args[0], one.Ref)}, "`bursar account show %s` lists them", shellWord(one.Ref.String()))
+				return withHint(&reconcile.NotFoundError{What: fmt.Sprintf("transaction %s of %s", args[0], one.Ref)}, "`bursar account show %s` lists them", shellWord(one.String()))
 			}
 			if err := a.SeparateTransaction(ctx, one.Ref, args[0], args[1]); err != nil {
-				return withHint(err, "`bursar account show %s` lists transactions with their earlier ids", shellWord(one.Ref.String()))
+				return withHint(err, "`bursar account show %s` lists transactions with their earlier ids", shellWord(one.String()))
 			}
 			after, _, err := a.Transactions(ctx, one.Ref)
 			changed := changedEntries(entries, after)

@@ -27,8 +27,8 @@ func (c *cli) accountListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list [INSTITUTION]",
 		Short: "List accounts with their credentials, balances and verdicts",
-		Long: `Lists the accounts of the project, or of an institution: name, currency, references to credentials, balance and verdict of the last complete refresh, and when the last and the
-next one are. ` + "`bursar account status`" + ` shows where each is at the moment.`,
+		Long: `Lists the accounts of the project, or of an institution: name, currency, references to credentials, balance and verdict of the
+last complete refresh, and when the last and the next one are. ` + "`bursar account status`" + ` shows where each is at the moment.`,
 		Example: `  bursar account list
   bursar account list acme --json
   bursar account list --to accounts.csv`,
@@ -88,7 +88,7 @@ func accountRow(one *account.Account) []any {
 func accountCells(one *account.Account) []string {
 	s := standingOf(one)
 	return []string{
-		one.Ref.String(), orNoValue(one.Name), formatBalance(s.Balance, s.Currency), orNoValue(currencyOf(one)), orNoValue(s.Verdict), formatTime(&one.Succeeded),
+		one.String(), orNoValue(one.Name), formatBalance(s.Balance, s.Currency), orNoValue(currencyOf(one)), orNoValue(s.Verdict), formatTime(&one.Succeeded),
 		formatNext(one.Running, one.Next), describeCredentials(one.Credentials),
 	}
 }
@@ -136,8 +136,9 @@ func (c *cli) accountShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show INSTITUTION/ID",
 		Short: "Show an account, its last transactions with their evidence, and suggestions",
-		Long: `Shows the record of an account: where it is and why, its balance, and the verdict with its reason. PROVEN means that the transactions explain how the balance has changed. Then its last
-transactions: what each is now, the ids that it had before, and why it became so; and suggestions, about which a person decides.`,
+		Long: `Shows the record of an account: where it is and why, its balance, and the verdict with its reason. PROVEN means that the
+transactions explain how the balance has changed. Then its last transactions: what each is now, the ids that it had before, and
+why it became so; and suggestions, about which a person decides.`,
 		Example: `  bursar account show acme/checking:42
   bursar account show acme/checking:42 --limit 0 --json`,
 	}
@@ -156,7 +157,9 @@ transactions: what each is now, the ids that it had before, and why it became so
 }
 
 func (c *cli) showAccount(one *account.Account, entries []ledger.Entry, suggestions []ledger.Suggestion, limit int) error {
-	slices.SortFunc(entries, func(x, y ledger.Entry) int { return cmp.Or(-cmp.Compare(dayOf(&x), dayOf(&y)), cmp.Compare(x.ID, y.ID)) })
+	slices.SortFunc(entries, func(x, y ledger.Entry) int {
+		return cmp.Or(-cmp.Compare(dayOf(&x), dayOf(&y)), cmp.Compare(x.ID, y.ID))
+	})
 	all := len(entries)
 	if limit > 0 {
 		entries = entries[:min(limit, all)]
@@ -176,7 +179,7 @@ func (c *cli) showAccount(one *account.Account, entries []ledger.Entry, suggesti
 			printRest(w, all-len(entries), "--limit shows more, --json all")
 		}
 		if len(suggestions) > 0 {
-			fmt.Fprintf(w, "%s; `bursar account suggestions %s` lists them.\n", plural(len(suggestions), "suggestion waits for a decision", "suggestions wait for decisions"), shellWord(one.Ref.String()))
+			fmt.Fprintf(w, "%s; `bursar account suggestions %s` lists them.\n", plural(len(suggestions), "suggestion waits for a decision", "suggestions wait for decisions"), shellWord(one.String()))
 		}
 	})
 }

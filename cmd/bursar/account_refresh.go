@@ -33,11 +33,13 @@ func (c *cli) accountRefreshCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refresh [INSTITUTION/ID…]",
 		Short: "Refresh accounts now, and wait until that has ended",
-		Long: `Refreshes accounts, or with --institution all of one: visits the institution as its limits allow, stores what it delivers, and judges it. A refresh that runs already is joined. While
-` + "`bursar up`" + ` runs, it and the workers do the work. Each refresh is one of those that the institution's limits account_day and day allow.
+		Long: `Refreshes accounts, or with --institution all of one: visits the institution as its limits allow, stores what it delivers, and
+judges it. A refresh that runs already is joined. While ` + "`bursar up`" + ` runs, it and the workers do the work. Each refresh is one of
+those that the institution's limits account_day and day allow.
 
-If the institution asks a question, such as a one-time password, the refresh waits for the answer: on a terminal the command asks for it, else
-` + "`bursar account answer`" + ` gives it. Without ` + "`bursar up`" + `, a refresh that waits for a person is left, and the next one of the account goes on with it.
+If the institution asks a question, such as a one-time password, the refresh waits for the answer: on a terminal the command
+asks for it, else ` + "`bursar account answer`" + ` gives it. Without ` + "`bursar up`" + `, a refresh that waits for a person is left, and the next
+one of the account goes on with it.
 
 The exit code is 1 if a refresh fails. Ctrl-C ends the waiting, not refreshes that ` + "`bursar up`" + ` does.`,
 		Example: `  bursar account refresh acme/checking:42
@@ -193,7 +195,7 @@ func (r *refreshing) say(now *account.Account, waits bool) {
 	defer r.mu.Unlock()
 	if r.said[now.Ref] != text {
 		r.said[now.Ref] = text
-		fmt.Fprintf(r.err, "%s: %s\n", printable(now.Ref.String()), printable(text))
+		fmt.Fprintf(r.err, "%s: %s\n", printable(now.String()), printable(text))
 	}
 }
 
@@ -236,10 +238,10 @@ func refreshError(one *account.Account) error {
 	err := &accountError{text, class}
 	switch placeOf(one) {
 	case asksPlace, credentialsPlace:
-		return withHint(err, "`%s`, then `bursar account refresh %s` goes on", nextStep(one), shellWord(one.Ref.String()))
+		return withHint(err, "`%s`, then `bursar account refresh %s` goes on", nextStep(one), shellWord(one.String()))
 	case failedPlace, fetchingPlace, processingPlace, waitingPlace, newPlace, donePlace:
 	}
-	return withHint(err, "`bursar account show %s` says more", shellWord(one.Ref.String()))
+	return withHint(err, "`bursar account show %s` says more", shellWord(one.String()))
 }
 
 // refreshErrors returns the error of accounts of which some are not refreshed.
@@ -273,7 +275,7 @@ func (c *cli) printRefreshed(list []refreshed) error {
 		for _, isFailed := range []bool{true, false} {
 			for i := range list {
 				if o := &list[i]; (o.err != nil) == isFailed && len(g.rows) < shownAccounts {
-					g.add(o.Ref.String(), o.Where, formatBalance(o.Balance, o.Currency), orNoValue(o.Currency), orNoValue(o.Verdict),
+					g.add(o.String(), o.Where, formatBalance(o.Balance, o.Currency), orNoValue(o.Currency), orNoValue(o.Verdict),
 						project.FormatTime(time.Duration(o.Took*float64(time.Second)).Round(time.Millisecond)), formatCount(o.Requests), checkMark(o.Joined), shorten(o.Why))
 				}
 			}

@@ -103,7 +103,9 @@ func TestAccountStory(t *testing.T) {
 
 	watching, stop := context.WithCancel(t.Context())
 	shown, watched := newHeard(), make(chan int, 1)
-	go func() { watched <- run(watching, []string{"accounts", "status", "--watch", "--project", p.dir}, shown, &bytes.Buffer{}) }()
+	go func() {
+		watched <- run(watching, []string{"accounts", "status", "--watch", "--project", p.dir}, shown, &bytes.Buffer{})
+	}()
 	shown.await(t, p.ref)
 	stop()
 	if code := <-watched; code != 0 {

@@ -23,7 +23,8 @@ func (c *cli) institutionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "institution",
 		Short: "Show, check, declare and simulate institutions whose accounts are fetched",
-		Long: `An institution is declared in institutions/NAME.yaml: with a connector its accounts are fetched, as its limits allow. ` + "`bursar institution simulate`" + ` starts one to try everything with.`,
+		Long:  `An institution is declared in institutions/NAME.yaml: with a connector its accounts are fetched, as its limits allow.
+` + "`bursar institution simulate`" + ` starts one to try everything with.`,
 		Example: `  bursar institution simulate --into acme
   bursar institution list
   bursar institution check acme
@@ -42,8 +43,9 @@ func (c *cli) institutionListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List institutions with their accounts, limits and circuit breakers",
-		Long: `Lists the institutions that have a connector: its kind, how many accounts were added, how many refreshes were begun today (UTC) by schedule and by people, what the limits
-allow, and whether its circuit breaker is open: then it does not work, and is left alone until the time that is shown.`,
+		Long: `Lists the institutions that have a connector: its kind, how many accounts were added, how many refreshes were begun today (UTC)
+by schedule and by people, what the limits allow, and whether its circuit breaker is open: then it does not work, and is left
+alone until the time that is shown.`,
 		Example: `  bursar institution list
   bursar institution list --json`,
 		RunE: onProject(c.openToRead, func(ctx context.Context, a *app.App, _ []string) error {
@@ -89,8 +91,8 @@ func (c *cli) institutionCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check INSTITUTION",
 		Short: "Log in to an institution and list its accounts",
-		Long: `Logs in with the credentials of an account that was added, by default the first, or with those of --credential, and lists the accounts that they reach. Nothing is changed. The
-requests count for the institution's limits.`,
+		Long: `Logs in with the credentials of an account that was added, by default the first, or with those of --credential, and lists the
+accounts that they reach. Nothing is changed. The requests count for the institution's limits.`,
 		Example: `  bursar institution check acme
   bursar institution check acme --account checking:42
   bursar institution check acme --credential user=vault:acme_user --credential password=vault:acme_password`,
@@ -155,9 +157,9 @@ func checkError(err error, name string, one *account.Account) error {
 	case one == nil:
 		return withHint(err, "give credentials with --credential, or add an account: `bursar account add %s ID --credential …`", name)
 	case errors.As(err, new(*connector.CredentialsError)):
-		return withHint(err, "`bursar account relink %s --credential …` sets new ones", shellWord(one.Ref.String()))
+		return withHint(err, "`bursar account relink %s --credential …` sets new ones", shellWord(one.String()))
 	case errors.As(err, new(*connector.QuestionError)):
-		return withHint(err, "it works: `bursar account refresh %s` waits for the answer", shellWord(one.Ref.String()))
+		return withHint(err, "it works: `bursar account refresh %s` waits for the answer", shellWord(one.String()))
 	}
 	return err
 }
@@ -198,9 +200,10 @@ func (c *cli) institutionAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Write the file of an institution",
-		Long: `Writes institutions/NAME.yaml with a connector. --set adds a key: one of the connector, such as org=ACME, or any other with its section, such as limits.requests=600 or
-refresh.every=1h. Values are YAML, or else text. docs/project.md lists all keys. A file that exists is not changed, and one that would not be valid is not written. Credentials belong to
-accounts, not to this file. Restart ` + "`bursar up`" + ` afterwards.`,
+		Long: `Writes institutions/NAME.yaml with a connector. --set adds a key: one of the connector, such as org=ACME, or any other with its
+section, such as limits.requests=600 or refresh.every=1h. Values are YAML, or else text. docs/project.md lists all keys. A file
+that exists is not changed, and one that would not be valid is not written. Credentials belong to accounts, not to this file.
+Restart ` + "`bursar up`" + ` afterwards.`,
 		Example: `  bursar institution add acme --kind ofx --url https://ofx.example.com/ --set org=ACME --set fid=3000 --set limits.requests=600
   bursar institution add bridge --kind simplefin --set refresh.every=12h
   bursar institution add drop --kind files --url incoming --set 'pattern=*.ofx'`,

@@ -24,20 +24,38 @@ type fault struct {
 // faultsIn lists the faults of an institution in the order in which help names them.
 func faultsIn(f *bank.Faults) []fault {
 	return []fault{
-		{name: "latency", time: &f.Latency}, {name: "latency_p99", time: &f.LatencyP99},
-		{name: "throttle", share: &f.Throttle}, {name: "throttle_for", time: &f.ThrottleFor}, {name: "unavailable", share: &f.Unavailable},
-		{name: "reset", share: &f.Reset}, {name: "hang", share: &f.Hang}, {name: "hang_for", time: &f.HangFor},
-		{name: "truncate", share: &f.Truncate}, {name: "cut", share: &f.Cut}, {name: "expire", share: &f.Expire}, {name: "general", share: &f.General},
-		{name: "pages_change", share: &f.PagesChange}, {name: "reissue", share: &f.Reissue},
-		{name: "outage_every", time: &f.OutageEvery}, {name: "outage_for", time: &f.OutageFor},
-		{name: "password_expires", share: &f.PasswordExpires}, {name: "expires_after", number: &f.ExpiresAfter},
-		{name: "one_time_password", share: &f.OneTimePassword}, {name: "trust_for", time: &f.TrustFor}, {name: "lock_after", number: &f.LockAfter},
-		{name: "temporary_ids", share: &f.TemporaryIDs}, {name: "shortened", share: &f.Shortened}, {name: "doubled", share: &f.Doubled},
-		{name: "altered", share: &f.Altered}, {name: "wrong_balance", share: &f.WrongBalance},
+		{name: "latency", time: &f.Latency},
+		{name: "latency_p99", time: &f.LatencyP99},
+		{name: "throttle", share: &f.Throttle},
+		{name: "throttle_for", time: &f.ThrottleFor},
+		{name: "unavailable", share: &f.Unavailable},
+		{name: "reset", share: &f.Reset},
+		{name: "hang", share: &f.Hang},
+		{name: "hang_for", time: &f.HangFor},
+		{name: "truncate", share: &f.Truncate},
+		{name: "cut", share: &f.Cut},
+		{name: "expire", share: &f.Expire},
+		{name: "general", share: &f.General},
+		{name: "pages_change", share: &f.PagesChange},
+		{name: "reissue", share: &f.Reissue},
+		{name: "outage_every", time: &f.OutageEvery},
+		{name: "outage_for", time: &f.OutageFor},
+		{name: "password_expires", share: &f.PasswordExpires},
+		{name: "expires_after", number: &f.ExpiresAfter},
+		{name: "one_time_password", share: &f.OneTimePassword},
+		{name: "trust_for", time: &f.TrustFor},
+		{name: "lock_after", number: &f.LockAfter},
+		{name: "temporary_ids", share: &f.TemporaryIDs},
+		{name: "shortened", share: &f.Shortened},
+		{name: "doubled", share: &f.Doubled},
+		{name: "altered", share: &f.Altered},
+		{name: "wrong_balance", share: &f.WrongBalance},
 	}
 }
 
-func faultNames() []string { return namesOf(faultsIn(&bank.Faults{}), func(f fault) string { return f.name }) }
+func faultNames() []string {
+	return namesOf(faultsIn(&bank.Faults{}), func(f fault) string { return f.name })
+}
 
 // setFaults reads --faults.
 func setFaults(o *bank.Options, list []string) error {

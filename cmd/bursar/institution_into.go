@@ -83,7 +83,7 @@ func (s *simulation) declare(ctx context.Context) error {
 			plural(secrets, "secret", "secrets"), plural(len(added), "account", "accounts"))
 		g := newGrid("account", "name", "currency")
 		for _, one := range list[:min(len(list), shownAccounts)] {
-			g.add(one.Ref.String(), one.Name, one.Currency)
+			g.add(one.String(), one.Name, one.Currency)
 		}
 		g.print(w, width(s.out))
 		printRest(w, len(list)-len(g.rows), "`bursar account list` shows all")
@@ -123,8 +123,11 @@ func (s *simulation) limits() []project.Setting {
 		sessions = l.Concurrent
 	}
 	return []project.Setting{
-		{Key: "limits.requests", Value: fmt.Sprint(requests)}, {Key: "limits.per", Value: per}, {Key: "limits.sessions", Value: fmt.Sprint(sessions)},
-		{Key: "limits.account_day", Value: "1000"}, {Key: "refresh.every", Value: "10m"},
+		{Key: "limits.requests", Value: fmt.Sprint(requests)},
+		{Key: "limits.per", Value: per},
+		{Key: "limits.sessions", Value: fmt.Sprint(sessions)},
+		{Key: "limits.account_day", Value: "1000"},
+		{Key: "refresh.every", Value: "10m"},
 	}
 }
 

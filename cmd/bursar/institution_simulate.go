@@ -27,6 +27,8 @@ const (
 	mostLogins    = 1000
 	// longestInto leaves room in the names of secrets.
 	longestInto = 40
+	// helpWidth is the width of the list of faults in the help.
+	helpWidth = 120
 )
 
 // simulation is one call of the command.
@@ -46,14 +48,21 @@ func (c *cli) institutionSimulateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "simulate",
 		Short: "Start a simulated institution, until Ctrl-C",
-		Long: `Starts an institution on this machine whose accounts follow from a seed, and prints where it is reached, the file of its certificate authority, and the accounts with their credentials. It
-speaks the protocols of the kinds ` + strings.Join(simulatedKinds, ", ") + ` over TLS.
+		Long: `Starts an institution on this machine whose accounts follow from a seed, and prints where it is reached, the file of its
+certificate authority, and the accounts with their credentials. It speaks the protocols of the kinds ` +
+strings.Join(simulatedKinds, ", ") + ` over TLS.
 
-With --into NAME it also writes institutions/NAME.yaml and certificates/NAME.pem into the project, puts the credentials into the vault, which it creates if there is none, and adds the accounts.
-In another terminal, ` + "`bursar account refresh --institution NAME`" + ` refreshes them. Started again with the same --into, it has the same address and accounts; ` + "`bursar up`" + ` is started after it.
+With --into NAME it also writes institutions/NAME.yaml and certificates/NAME.pem into the project, puts the credentials into the
+vault, which it creates if there is none, and adds the accounts. In another terminal,
+` + "`bursar account refresh --institution NAME`" + ` refreshes them. Started again with the same --into, it has the same address and
+accounts; ` + "`bursar up`" + ` is started after it.
 
---faults is a list of faults with their shares, from 0 to 1, or times, such as throttle=0.01,latency=150ms; or worst: every fault that there is, within a limit of requests. The faults are
-` + strings.Join(faultNames(), ", ") + `. If a login needs a one-time password, the next one is printed on standard error.`,
+--faults is a list of faults with their shares, from 0 to 1, or times, such as throttle=0.01,latency=150ms; or worst: every
+fault that there is, within a limit of requests. The faults are
+
+  ` + strings.Join(breakLines(strings.Join(faultNames(), ", "), helpWidth), "\n  ") + `
+
+If a login needs a one-time password, the next one is printed on standard error.`,
 		Example: `  bursar institution simulate --into acme --accounts 3
   bursar institution simulate --accounts 2000 --faults worst --seed 7
   bursar institution simulate --into acme --kind ofx --faults one_time_password=1
