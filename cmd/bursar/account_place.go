@@ -69,8 +69,8 @@ func describeWhere(one *account.Account) string {
 
 // describeWhy says why an account is where it is, where that is not said already.
 func describeWhy(one *account.Account) string {
-	switch p := placeOf(one); {
-	case p == asksPlace || p == waitingPlace && one.Begun.IsZero() || one.Reason == "" && one.Standing == nil:
+	p := placeOf(one)
+	if p == asksPlace || p == waitingPlace && one.Begun.IsZero() || one.Reason == "" && one.Standing == nil {
 		return ""
 	}
 	if s := standingOf(one); one.Reason == "" && s.Verdict != "PROVEN" {

@@ -16,16 +16,16 @@ import (
 	"bursar/internal/tools/bank"
 )
 
-// heard is a writer whose text a test waits for.
-type heard struct {
+// written is a writer whose text a test waits for.
+type written struct {
 	mu      sync.Mutex
 	text    strings.Builder
 	changed chan struct{} // closed, and replaced, with each write
 }
 
-func newHeard() *heard { return &heard{changed: make(chan struct{})} }
+func newWritten() *written { return &written{changed: make(chan struct{})} }
 
-func (h *heard) Write(p []byte) (int, error) {
+func (h *written) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	close(h.changed)
@@ -34,7 +34,7 @@ func (h *heard) Write(p []byte) (int, error) {
 }
 
 // await waits for a text, at most a minute.
-func (h *heard) await(t *testing.T, want string) {
+func (h *written) await(t *testing.T, want string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -82,7 +82,7 @@ func TestAccountStory(t *testing.T) {
 		t.Errorf("the next step is %s", step)
 	}
 
-	said, ended := newHeard(), make(chan outcome, 1)
+	said, ended := newWritten(), make(chan outcome, 1)
 	go func() {
 		var out bytes.Buffer
 		code := run(t.Context(), []string{"account", "refresh", p.ref, "--project", p.dir}, &out, said)
@@ -102,7 +102,7 @@ func TestAccountStory(t *testing.T) {
 	}
 
 	watching, stop := context.WithCancel(t.Context())
-	shown, watched := newHeard(), make(chan int, 1)
+	shown, watched := newWritten(), make(chan int, 1)
 	go func() {
 		watched <- run(watching, []string{"accounts", "status", "--watch", "--project", p.dir}, shown, &bytes.Buffer{})
 	}()

@@ -23,7 +23,7 @@ func (c *cli) institutionCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "institution",
 		Short: "Show, check, declare and simulate institutions whose accounts are fetched",
-		Long:  `An institution is declared in institutions/NAME.yaml: with a connector its accounts are fetched, as its limits allow.
+		Long: `An institution is declared in institutions/NAME.yaml: with a connector its accounts are fetched, as its limits allow.
 ` + "`bursar institution simulate`" + ` starts one to try everything with.`,
 		Example: `  bursar institution simulate --into acme
   bursar institution list

@@ -50,7 +50,7 @@ func (c *cli) institutionSimulateCommand() *cobra.Command {
 		Short: "Start a simulated institution, until Ctrl-C",
 		Long: `Starts an institution on this machine whose accounts follow from a seed, and prints where it is reached, the file of its
 certificate authority, and the accounts with their credentials. It speaks the protocols of the kinds ` +
-strings.Join(simulatedKinds, ", ") + ` over TLS.
+			strings.Join(simulatedKinds, ", ") + ` over TLS.
 
 With --into NAME it also writes institutions/NAME.yaml and certificates/NAME.pem into the project, puts the credentials into the
 vault, which it creates if there is none, and adds the accounts. In another terminal,

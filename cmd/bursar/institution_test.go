@@ -78,4 +78,3 @@ func simulate(t *testing.T, args ...string) (shown map[string]any, stop func()) 
 		}
 	}
 }
-

@@ -137,7 +137,7 @@ func (a *Account) Progress() (done, total int) {
 
 // IsAnswered reports whether a person has done what the refresh waits for, and it may not have noticed that yet.
 func (a *Account) IsAnswered() bool {
-	return a.Running && (a.State == Asking && a.Answer != "" || a.State == Waiting && a.Reason == newCredentials)
+	return a.Running && (a.State == Asking && a.Answer != "" || a.State == Waiting && a.Reason == relinked)
 }
 
 // Accounts are the records of a project.

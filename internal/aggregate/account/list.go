@@ -133,8 +133,8 @@ func (s *Accounts) change(ctx context.Context, r Ref, fn func(tx catalog.Tx, a *
 	return out, err
 }
 
-// newCredentials is the reason why an account waits that is due, or goes on, because of them.
-const newCredentials = "it has new credentials"
+// relinked is the reason why an account waits that is due, or goes on, because of new credentials.
+const relinked = "it has new credentials"
 
 // SetCredentials replaces references to credentials, by what they are for. The account is due at once if it waited for them, or never was
 // fetched since they were rejected.
@@ -148,9 +148,9 @@ func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[str
 		a.Credentials = changed
 		switch now := s.Now().UTC(); {
 		case a.Running && a.State == Rejected:
-			a.set(Waiting, newCredentials, now)
+			a.set(Waiting, relinked, now)
 		case !a.Running && a.Outcome == Failed:
-			a.Next, a.Failures, a.Reason = now, 0, newCredentials
+			a.Next, a.Failures, a.Reason = now, 0, relinked
 		}
 		return nil
 	})
