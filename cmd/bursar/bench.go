@@ -49,7 +49,7 @@ machine drifts.`,
 		},
 	}
 	cmd.AddCommand(c.benchReconcileCommand(), c.benchIntakeCommand(), c.benchFreshnessCommand(), c.benchGetCommand(), c.benchStatementsCommand(),
-		c.benchPublishCommand(), c.benchLoadCommand(), c.benchJobsCommand(), c.benchProcessCommand())
+		c.benchPublishCommand(), c.benchLoadCommand(), c.benchJobsCommand(), c.benchAggregateCommand(), c.benchProcessCommand())
 	return cmd
 }
 

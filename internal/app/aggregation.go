@@ -66,10 +66,20 @@ func (a *App) refresher() *refresh.Refresher {
 			Pool:    &limit.Pool{Process: a.workerName(), Lease: a.leaseInstitution, OnBreaker: a.noteBreaker},
 			Scratch: a.Events.Scratch, Now: time.Now, Log: a.log,
 			Resolve: references.Resolve, Decrypt: references.Decrypt,
-			Import: a.importFetched, Accept: a.acceptFetched,
+			Import: a.importFetched, Accept: a.acceptFetched, OnEnd: a.refreshed,
 		}
 	})
 	return g.refresher
+}
+
+// refreshed reports the end of a refresh.
+func (a *App) refreshed(one *account.Account) {
+	if one.Outcome != account.Complete {
+		a.log.Warn("an account could not be refreshed", "account", one.Ref.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
+	}
+	if a.hooks.OnRefreshed != nil {
+		a.hooks.OnRefreshed(one)
+	}
 }
 
 // refreshStarter connects to Temporal, and returns what starts the workflows of accounts.

@@ -17,6 +17,8 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/project"
 	"bursar/internal/temporal"
+
+	"go.temporal.io/sdk/client"
 )
 
 // connectTemporal connects to the Temporal server, if this process has not done so yet. a.starting is locked.
@@ -32,6 +34,17 @@ func (a *App) connectTemporal(ctx context.Context) (*temporal.Connection, error)
 	a.closers = append(a.closers, func() error { connection.Stop(); return nil })
 	a.log.Info("temporal is ready", "address", connection.Address())
 	return connection, nil
+}
+
+// TemporalClient returns a client of the project's Temporal server.
+func (a *App) TemporalClient(ctx context.Context) (client.Client, error) {
+	a.starting.Lock()
+	defer a.starting.Unlock()
+	connection, err := a.connectTemporal(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return connection.Client(), nil
 }
 
 // dialTemporal starts the embedded server or dials the cluster. In a cluster, workflows have the id of their project, because

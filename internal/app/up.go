@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/imported"
 	"bursar/internal/event/intake"
 	"bursar/internal/inbox"
@@ -36,6 +37,7 @@ type Hooks struct {
 	OnSealed    func(intake.Result)
 	OnPublished func(runs.Run)
 	OnFailed    func(pipeline string, err error) // a step of a run failed; it may be retried
+	OnRefreshed func(*account.Account)           // a refresh of an account has ended
 	OnSlot      func(record.Slot)                // a slot has failed, is blocked, or is late; one that is late may be open
 }
 

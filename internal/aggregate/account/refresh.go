@@ -127,40 +127,30 @@ type Ending struct {
 	Next     time.Time // when the next refresh is due; zero: when a person asks for it
 }
 
-// End records the end of a refresh in a transaction of the caller. It reports false if another refresh has begun since, or this one ended before.
-func End(tx catalog.Tx, r Ref, refresh int, e Ending, now time.Time) (ended bool, err error) {
-	a, err := get(tx, r)
-	if err != nil {
-		return false, err
-	}
-	if !a.isRunning(refresh) {
-		return false, nil
-	}
-	before := *a
-	a.Running, a.Asked, a.Answer, a.Ended = false, false, "", now
-	a.set(Waiting, "", now)
-	a.Since, a.Next = now, e.Next
-	if e.Standing != nil {
-		a.Standing = e.Standing
-	}
-	if e.Err == nil {
-		a.Outcome, a.Succeeded, a.Failures = Complete, now, 0
-	} else {
-		a.Outcome, a.Reason, a.Class = Failed, e.Err.Error(), failure.Of(e.Err).String()
-		a.Failures++
-	}
-	if err := tx.Delete(runningKey(r)); err != nil {
-		return false, err
-	}
-	return true, put(tx, &before, a)
-}
-
-// End records the end of a refresh.
-func (s *Accounts) End(ctx context.Context, r Ref, refresh int, e Ending) error {
-	return s.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		_, err := End(tx, r, refresh, e, s.Now().UTC())
-		return err
+// End records the end of a refresh, and returns the record; nil if another refresh has begun since, or this one ended before.
+func (s *Accounts) End(ctx context.Context, r Ref, refresh int, e Ending) (ended *Account, err error) {
+	_, err = s.change(ctx, r, func(tx catalog.Tx, a *Account) error {
+		ended = nil
+		if !a.isRunning(refresh) {
+			return nil
+		}
+		ended = a
+		now := s.Now().UTC()
+		a.Running, a.Asked, a.Answer, a.Ended = false, false, "", now
+		a.set(Waiting, "", now)
+		a.Since, a.Next = now, e.Next
+		if e.Standing != nil {
+			a.Standing = e.Standing
+		}
+		if e.Err == nil {
+			a.Outcome, a.Succeeded, a.Failures = Complete, now, 0
+		} else {
+			a.Outcome, a.Reason, a.Class = Failed, e.Err.Error(), failure.Of(e.Err).String()
+			a.Failures++
+		}
+		return tx.Delete(runningKey(r))
 	})
+	return ended, err
 }
 
 // Commit keeps the cursor of what a refresh has stored, in the transaction of the caller that stores it. It changes nothing if another refresh has begun.

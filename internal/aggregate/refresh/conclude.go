@@ -69,7 +69,11 @@ func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending, sta
 			e.Next = rules.AfterFailure(a.Ref, a.Refresh, i.Accounts, a.Failures+1, e.Err, now)
 		}
 	}
-	return r.Accounts.End(ctx, a.Ref, a.Refresh, e)
+	ended, err := r.Accounts.End(ctx, a.Ref, a.Refresh, e)
+	if err == nil && ended != nil && r.OnEnd != nil {
+		r.OnEnd(ended)
+	}
+	return err
 }
 
 func unanswered(a *account.Account) string {

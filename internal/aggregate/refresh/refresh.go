@@ -49,6 +49,9 @@ type Refresher struct {
 	// why the first of them is.
 	Accept func(ctx context.Context, stream string, lines []byte) (quarantined int64, reason string, err error)
 
+	// OnEnd is called when a refresh has ended; may be nil. It must return at once.
+	OnEnd func(*account.Account)
+
 	imports importGroups
 
 	mu      sync.Mutex

@@ -43,6 +43,9 @@ type Options struct {
 
 	Tasks int // of a slot
 
+	Accounts   int // that are refreshed
+	Statements int // of each account
+
 	Objects  int    // of all events together
 	Known    int    // objects of one event, which are loaded before it is measured that nothing is new
 	Postgres string // the URL of a database whose schema warehouse is dropped; empty: PostgreSQL is not measured

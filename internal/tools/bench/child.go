@@ -41,6 +41,7 @@ var children = map[string]func(ctx context.Context, spec childSpec) (result any,
 	kindLoadPeer:  child(measureLoadPeer),
 	kindJobs:      child(measureJobs),
 	kindJobsYards: child(measureJobsYardstick),
+	kindAggregate: child(measureAggregate),
 }
 
 func child[R any](do func(ctx context.Context, spec childSpec) (R, error)) func(context.Context, childSpec) (any, error) {
@@ -60,6 +61,10 @@ type childSpec struct {
 
 	Tasks  int `json:"tasks,omitempty"` // of a slot
 	Chunks int `json:"chunks,omitempty"`
+
+	Accounts       int  `json:"accounts,omitempty"`
+	Statements     int  `json:"statements,omitempty"`      // of each account
+	YardstickFirst bool `json:"yardstick_first,omitempty"` // of the two sides in one process
 
 	Database string `json:"database,omitempty"` // file of a peer
 	Keys     bool   `json:"keys,omitempty"`     // the peer has primary keys

@@ -46,10 +46,14 @@ func withJobsBackends(ctx context.Context, dir string, do func(b jobsBackends) e
 
 // history returns the number of events of a workflow, and their bytes, when it has ended.
 func (b jobsBackends) history(ctx context.Context, workflow string) (events, bytes int64, err error) {
-	if err := b.client.GetWorkflow(ctx, workflow, "").Get(ctx, nil); err != nil {
+	return history(ctx, b.client, workflow)
+}
+
+func history(ctx context.Context, c client.Client, workflow string) (events, bytes int64, err error) {
+	if err := c.GetWorkflow(ctx, workflow, "").Get(ctx, nil); err != nil {
 		return 0, 0, err
 	}
-	found, err := b.client.DescribeWorkflowExecution(ctx, workflow, "")
+	found, err := c.DescribeWorkflowExecution(ctx, workflow, "")
 	if err != nil {
 		return 0, 0, err
 	}
