@@ -200,13 +200,14 @@ func (c *cli) institutionAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Write the file of an institution",
-		Long: `Writes institutions/NAME.yaml with a connector. --set adds a key: one of the connector, such as org=ACME, or any other with its
-section, such as limits.requests=600 or refresh.every=1h. Values are YAML, or else text. docs/project.md lists all keys. A file
-that exists is not changed, and one that would not be valid is not written. Credentials belong to accounts, not to this file.
-Restart ` + "`bursar up`" + ` afterwards.`,
+		Long: `Writes institutions/NAME.yaml with a connector. --set adds a key: one of the connector, such as org=ACME, or another with its
+sections, such as limits.requests=600, refresh.every=1h or connector.streams.orders=orders. Values are YAML, or else text.
+docs/project.md lists all keys. A file that exists is not changed, and one that would not be valid is not written. Credentials
+belong to accounts, not to this file. Restart ` + "`bursar up`" + ` afterwards.`,
 		Example: `  bursar institution add acme --kind ofx --url https://ofx.example.com/ --set org=ACME --set fid=3000 --set limits.requests=600
   bursar institution add bridge --kind simplefin --set refresh.every=12h
-  bursar institution add drop --kind files --url incoming --set 'pattern=*.ofx'`,
+  bursar institution add drop --kind files --url incoming --set 'pattern=*.ofx'
+  bursar institution add orders --kind exec --set 'command=[tap-orders, --fast]' --set connector.streams.orders=orders`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			settings, err := n.settings()
 			if err != nil {
@@ -245,7 +246,7 @@ func (n *newInstitution) settings() ([]project.Setting, error) {
 		if !found || key == "" || value == "" {
 			return nil, usagef("--set %s: write key=value", text)
 		}
-		if !project.IsInstitutionKey(key) {
+		if !strings.Contains(key, ".") {
 			key = "connector." + key
 		}
 		list = append(list, project.Setting{Key: key, Value: value})

@@ -5,7 +5,6 @@ package project
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -90,17 +89,6 @@ func (i *Institution) claims(account string) bool {
 	return (&Project{Institutions: []*Institution{i}}).accountOwner(account) == i
 }
 
-// institutionKeys are the keys of an institution's file.
-var institutionKeys = []string{
-	"institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv", "connector", "limits", "refresh", "breaker", "login",
-}
-
-// IsInstitutionKey reports whether a path of keys, such as limits.requests, begins with a key of an institution's file.
-func IsInstitutionKey(path string) bool {
-	first, _, _ := strings.Cut(path, ".")
-	return slices.Contains(institutionKeys, first)
-}
-
 // ibanShape matches an IBAN without the spaces that people write between groups of characters.
 var ibanShape = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{1,30}\*?$`)
 
@@ -116,7 +104,8 @@ func accountNumber(text string) string {
 func parseInstitution(file string, data []byte) (*Institution, []doc.Error) {
 	src := doc.NewFile(file)
 	root := src.Root(data)
-	o := src.Section(root, "", institutionKeys...)
+	o := src.Section(root, "", "institution", "servicer", "accounts", "closed", "statements", "reversals", "fitids", "csv",
+		"connector", "limits", "refresh", "breaker", "login")
 	if root != nil || len(src.Errs) == 0 {
 		o.Require("institution")
 	}
