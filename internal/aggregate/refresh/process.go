@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/failure"
@@ -109,8 +110,13 @@ type importGroup struct {
 	err     error
 }
 
-// maxGroup bounds the files of a group.
-const maxGroup = 500
+const (
+	// maxGroup bounds the files of a group.
+	maxGroup = 500
+	// groupInterval is the least time between the begins of two imports that follow each other: each makes a batch of every built-in stream, which costs
+	// more than its rows.
+	groupInterval = time.Second
+)
 
 // add imports a file with the next group, and returns why nothing of it was accepted. The first caller imports for the others, which wait; a group
 // goes on when one of them gives up.
@@ -140,6 +146,7 @@ func (g *importGroups) add(ctx context.Context, institution, file string, do fun
 // importAll imports groups until none is pending.
 func (g *importGroups) importAll(ctx context.Context, institution string, do func(ctx context.Context, institution string, files []string) ([]string, error)) {
 	for {
+		next := time.After(groupInterval)
 		g.mu.Lock()
 		waiting := g.pending[institution]
 		if len(waiting) == 0 {
@@ -153,6 +160,7 @@ func (g *importGroups) importAll(ctx context.Context, institution string, do fun
 		g.mu.Unlock()
 		group.refused, group.err = importOrAlone(ctx, institution, group.files, do)
 		close(group.done)
+		<-next
 	}
 }
 
