@@ -131,6 +131,8 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			fmt.Fprintf(w, "next: bursar rebuild %s\n", outdated[0].Pipeline)
 		case len(p.Streams) > 0:
 			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", p.Streams[0].Name)
+		case p.HasConnectors():
+			fmt.Fprintln(w, "next: bursar account status")
 		case len(p.Institutions) > 0:
 			fmt.Fprintln(w, "next: bursar import FILE…")
 		}

@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
+	"bursar/internal/aggregate/flow"
 	"bursar/internal/aggregate/ledger"
 	"bursar/internal/aggregate/refresh"
 	"bursar/internal/failure"
@@ -220,11 +221,20 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	if err != nil {
 		return nil, joined, err
 	}
-	if err := starter.Start(ctx, ref); err != nil {
+	if err := resumeRefresh(ctx, starter, begun); err != nil {
 		return nil, joined, err
 	}
 	one, err = a.awaitRefresh(ctx, begun, watch)
 	return one, joined, err
+}
+
+// resumeRefresh starts the workflow of a refresh that has begun, unless it runs, and notifies it of what a person has done while no process was up.
+func resumeRefresh(ctx context.Context, starter flow.Starter, begun *account.Account) error {
+	err := starter.Start(ctx, begun.Ref)
+	if err == nil && begun.IsAnswered() {
+		err = starter.Notify(ctx, begun.Ref)
+	}
+	return err
 }
 
 // awaitRefresh waits until the refresh that runs in a record has ended.

@@ -133,6 +133,9 @@ func (s *Accounts) change(ctx context.Context, r Ref, fn func(tx catalog.Tx, a *
 	return out, err
 }
 
+// relinked is the reason why an account waits that is due, or goes on, because of new credentials.
+const relinked = "it has new credentials"
+
 // SetCredentials replaces references to credentials, by what they are for. The account is due at once if it waited for them, or never was
 // fetched since they were rejected.
 func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[string]string) (*Account, error) {
@@ -143,8 +146,11 @@ func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[str
 		}
 		maps.Copy(changed, references)
 		a.Credentials = changed
-		if !a.Running && a.Outcome == Failed {
-			a.Next, a.Failures, a.Reason = s.Now().UTC(), 0, "it has new credentials"
+		switch now := s.Now().UTC(); {
+		case a.Running && a.State == Rejected:
+			a.set(Waiting, relinked, now)
+		case !a.Running && a.Outcome == Failed:
+			a.Next, a.Failures, a.Reason = now, 0, relinked
 		}
 		return nil
 	})
