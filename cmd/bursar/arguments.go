@@ -37,6 +37,8 @@ func (c *cli) readUsage(cmd *cobra.Command) {
 			cmd.ValidArgsFunction = c.completeFirst(pipelineNames, cobra.ShellCompDirectiveNoFileComp)
 		case i == 0 && name == "TABLE":
 			cmd.ValidArgsFunction = c.completeFirst(tableNames, cobra.ShellCompDirectiveNoFileComp)
+		case i == 0 && name == "INSTITUTION":
+			cmd.ValidArgsFunction = c.completeFirst(institutionNames, cobra.ShellCompDirectiveNoFileComp)
 		}
 	}
 	if repeated {
@@ -85,7 +87,7 @@ func commandFirst(cmd *cobra.Command, args []string) []string {
 			}
 			continue
 		}
-		at := slices.IndexFunc(cmd.Commands(), func(sub *cobra.Command) bool { return sub.Name() == arg })
+		at := slices.IndexFunc(cmd.Commands(), func(sub *cobra.Command) bool { return sub.Name() == arg || sub.HasAlias(arg) })
 		if at < 0 {
 			break
 		}

@@ -97,7 +97,7 @@ type dayRow struct {
 // importBank imports files into a new project, in an order of their own, some at a time.
 func importBank(t *testing.T, b *banktest.Books, files []banktest.Export, n int) importedBank {
 	t.Helper()
-	return importBankInto(t, bank(t), b, files, n)
+	return importBankInto(t, bankProject(t), b, files, n)
 }
 
 func importBankInto(t *testing.T, dir string, b *banktest.Books, files []banktest.Export, n int) importedBank {

@@ -82,7 +82,7 @@ func testCasesOfOneMeaning(t *testing.T, most int) {
 			t.Parallel()
 			first := ""
 			for n, order := range orders {
-				dir := bank(t)
+				dir := bankProject(t)
 				if c.institution != "" {
 					text, err := os.ReadFile(caseFiles(t, c.institution, "")[0])
 					if err != nil {

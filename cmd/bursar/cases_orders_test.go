@@ -49,7 +49,7 @@ func testCasesInOrders(t *testing.T, cases, most int) {
 			t.Parallel()
 			first := ""
 			for n, order := range orders {
-				dir := bank(t)
+				dir := bankProject(t)
 				institution := filepath.Join(filepath.Dir(order[0]), name+".institution.yaml")
 				if text, err := os.ReadFile(institution); err == nil {
 					file(t, dir, "institutions/bank.yaml", string(text))

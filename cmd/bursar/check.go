@@ -131,6 +131,8 @@ func (c *cli) printCheck(p *project.Project, faults *app.ProjectError, outdated 
 			fmt.Fprintf(w, "next: bursar rebuild %s\n", outdated[0].Pipeline)
 		case len(p.Streams) > 0:
 			fmt.Fprintf(w, "next: bursar ingest %s FILE\n", p.Streams[0].Name)
+		case p.HasConnectors():
+			fmt.Fprintln(w, "next: bursar account status")
 		case len(p.Institutions) > 0:
 			fmt.Fprintln(w, "next: bursar import FILE…")
 		}
@@ -223,6 +225,8 @@ func (c *cli) init(dir, example string) error {
 		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
 		next := "bursar ingest payments sample/payments.jsonl"
 		switch example {
+		case "aggregation":
+			next = "bursar institution simulate --into acme"
 		case "reminders":
 			next = "bursar ingest companies sample/companies.jsonl; README.md shows the rest"
 		case "statements":

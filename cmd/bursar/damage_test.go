@@ -247,7 +247,7 @@ func TestUnopenedIndex(t *testing.T) {
 // from a copy of the project, and from nowhere else.
 func TestDamagedOriginals(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	must(t, 0, "import", filepath.Join(dir, "sample", "camt053-2026-03-02.xml"), "--project", dir)
 	oversize := shop(t)
 	long := file(t, oversize, "long.jsonl", good("short")+strings.Repeat("x", 64<<20+10)+"\n")

@@ -102,6 +102,7 @@ func (c *cli) commands() []commandGroup {
 	return []commandGroup{
 		{"Project:", []*cobra.Command{c.initCommand(), c.checkCommand(), c.streamCommand(), c.upCommand(), c.workerCommand(), c.tokenCommand(), c.vaultCommand(), c.temporalCommand()}},
 		{"Data:", []*cobra.Command{c.ingestCommand(), c.importCommand(), c.runCommand(), c.quarantineCommand(), c.retractCommand(), c.rebuildCommand()}},
+		{"Accounts:", []*cobra.Command{c.institutionCommand(), c.accountCommand()}},
 		{"Jobs:", []*cobra.Command{c.jobCommand()}},
 		{"Questions:", []*cobra.Command{
 			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),

@@ -322,7 +322,7 @@ func TestListFormats(t *testing.T) {
 // TestTraceNamesTheParty: the events of banks are shown with party and reference, and of several sides with what they are.
 func TestTraceNamesTheParty(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	sample, _ := filepath.Glob(filepath.Join(dir, "sample", "*"))
 	imports(t, 0, dir, sample...)
 	must(t, 0, "run", "--project", dir)

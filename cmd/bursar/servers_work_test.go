@@ -236,7 +236,7 @@ func (s *servers) retail(t *testing.T, days int) {
 // recorded imports statement files, half of them on another machine, and folds them.
 func (s *servers) recorded(t *testing.T, files []string) {
 	want := undisturbed(t, files)
-	dir := bank(t)
+	dir := bankProject(t)
 	s.share(t, dir)
 	half := len(files) / 2
 	imports(t, 0, dir, files[:half]...)
@@ -252,7 +252,7 @@ func (s *servers) bank(t *testing.T, books func() *banktest.Books) {
 	b := books()
 	want := importBank(t, b, b.Files, 0)
 	b = books()
-	dir := bank(t)
+	dir := bankProject(t)
 	s.share(t, dir)
 	if got := importBankInto(t, dir, b, b.Files, 0); got.all != want.all {
 		t.Errorf("order %s: it stands\n%s\nand on files\n%s", got.order, got.all, want.all)

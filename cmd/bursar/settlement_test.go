@@ -126,7 +126,7 @@ func wantStates(t *testing.T, a completeness.Account, want ...completeness.Inter
 // and opens with what the one before it closed with.
 func TestSettlementIsProven(t *testing.T) {
 	t.Parallel()
-	s, random, dir := readSettlement(t), seeded(t), bank(t)
+	s, random, dir := readSettlement(t), seeded(t), bankProject(t)
 	imports(t, 0, dir, s.without(random, "")...)
 	s.check(t, accountsOf(t, 0, dir))
 	declare(t, dir, "{calendar: target}", s.accounts()...)
@@ -188,7 +188,7 @@ func (s *settlement) lack(t *testing.T, random *rand.Rand, is func(i int) bool) 
 		moving, still := s.moves(i)
 		return is(i) && len(moving) > 0 && len(still) > 0
 	})
-	day, dir := s.days[i], bank(t)
+	day, dir := s.days[i], bankProject(t)
 	t.Logf("without %s", day)
 	moving, still := s.moves(i)
 	imports(t, 0, dir, s.without(random, day)...)
@@ -241,7 +241,7 @@ var (
 // the statement was due that day, and on no other.
 func TestSettlementLacksAStatement(t *testing.T) {
 	t.Parallel()
-	s, random, dir := readSettlement(t), seeded(t), bank(t)
+	s, random, dir := readSettlement(t), seeded(t), bankProject(t)
 	i := s.between(random, func(i int) bool { _, still := s.moves(i); return len(still) > 0 && len(s.files[s.days[i]]) > 1 })
 	_, still := s.moves(i)
 	text, err := os.ReadFile(s.path(s.days[i]))
@@ -306,7 +306,7 @@ func (s *settlement) alter(t *testing.T, random *rand.Rand, details bool) {
 		}
 		return statement[:at[0]] + dearer(entry, cents, details) + statement[at[1]:]
 	})
-	dir := bank(t)
+	dir := bankProject(t)
 	imports(t, 0, dir, append(s.without(random, s.days[i]), file(t, t.TempDir(), "altered.xml", altered))...)
 	got := accountsOf(t, 4, dir)
 	for account, a := range got {

@@ -23,20 +23,20 @@ import (
 	"time"
 )
 
-// ledger knows the amount of each event that was sent, and whether it was acknowledged. Each event has an order of its own.
-type ledger struct {
+// sentLedger knows the amount of each event that was sent, and whether it was acknowledged. Each event has an order of its own.
+type sentLedger struct {
 	mu           sync.Mutex
 	amounts      map[string]string
 	acknowledged map[string]bool
 	requests     map[int]int // by status; 0: no answer
 }
 
-func newLedger() *ledger {
-	return &ledger{amounts: map[string]string{}, acknowledged: map[string]bool{}, requests: map[int]int{}}
+func newLedger() *sentLedger {
+	return &sentLedger{amounts: map[string]string{}, acknowledged: map[string]bool{}, requests: map[int]int{}}
 }
 
 // events returns n new events as lines, and their ids.
-func (l *ledger) events(prefix string, n int) (text string, ids []string) {
+func (l *sentLedger) events(prefix string, n int) (text string, ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var b strings.Builder
@@ -50,7 +50,7 @@ func (l *ledger) events(prefix string, n int) (text string, ids []string) {
 	return b.String(), ids
 }
 
-func (l *ledger) acknowledge(ids []string) {
+func (l *sentLedger) acknowledge(ids []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range ids {
@@ -58,13 +58,13 @@ func (l *ledger) acknowledge(ids []string) {
 	}
 }
 
-func (l *ledger) answered(status int) {
+func (l *sentLedger) answered(status int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.requests[status]++
 }
 
-func (l *ledger) String() string {
+func (l *sentLedger) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return fmt.Sprintf("%d events sent, %d acknowledged; requests by status: %v", len(l.amounts), len(l.acknowledged), l.requests)
@@ -109,13 +109,13 @@ func (m *serving) postEvents(ctx context.Context, body, key string) (status int,
 }
 
 // send sends new events to a process once, and reports whether they were acknowledged.
-func (l *ledger) send(ctx context.Context, t *testing.T, m *serving, n int, key string) bool {
+func (l *sentLedger) send(ctx context.Context, t *testing.T, m *serving, n int, key string) bool {
 	t.Helper()
 	body, ids := l.events("post", n)
 	return l.sendBody(ctx, t, m, body, ids, key)
 }
 
-func (l *ledger) sendBody(ctx context.Context, t *testing.T, m *serving, body string, ids []string, key string) bool {
+func (l *sentLedger) sendBody(ctx context.Context, t *testing.T, m *serving, body string, ids []string, key string) bool {
 	t.Helper()
 	status, answer, text := m.postEvents(ctx, body, key)
 	l.answered(status)
@@ -144,7 +144,7 @@ type exportedOrder struct {
 }
 
 // check compares the artifacts with what was sent, and those of a project without any servers that ingests the same events.
-func (l *ledger) check(t *testing.T, dir string, statements ...string) {
+func (l *sentLedger) check(t *testing.T, dir string, statements ...string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "orders.jsonl")
 	digest := value(t, must(t, 0, "export", "orders", "--to", path, "--project", dir, "--json"))["digest"]
@@ -174,7 +174,7 @@ func (l *ledger) check(t *testing.T, dir string, statements ...string) {
 }
 
 // checkExport checks each order of an export, and returns the ids of those that were sent.
-func (l *ledger) checkExport(t *testing.T, path string) (counted []string) {
+func (l *sentLedger) checkExport(t *testing.T, path string) (counted []string) {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -58,7 +58,7 @@ type soak struct {
 	ups      []*serving
 	workers  []*serving
 	commands string // folder in which commands are given
-	ledger   *ledger
+	ledger   *sentLedger
 
 	mu         sync.Mutex
 	imported   []string // statement files

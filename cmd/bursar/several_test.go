@@ -80,7 +80,7 @@ type several struct {
 	commands string // folder in which commands are given
 	ups      []*serving
 	workers  []*serving
-	ledger   *ledger
+	ledger   *sentLedger
 }
 
 // TestSeveralProcesses has two `bursar up` and two workers on one project, and clients of all kinds, while their processes are killed, suspended,

@@ -55,7 +55,7 @@ func (zeros) Read(p []byte) (int, error) {
 // TestBadStatementFiles imports one bad file together with a good one.
 func TestBadStatementFiles(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	text, err := os.ReadFile(sample(t, dir, "sample/camt053*.xml")[0])
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +85,7 @@ func TestBadStatementFiles(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dir := bank(t)
+			dir := bankProject(t)
 			bad := file(t, t.TempDir(), c.name, c.text)
 			got := bursar(t, "import", bad, sample(t, dir, "sample/camt053*.xml")[0], "--project", dir, "--json")
 			unquoted := strings.ReplaceAll(got.err, `\"`, `"`)
@@ -104,7 +104,7 @@ func TestBadStatementFiles(t *testing.T) {
 // TestBadStatementArguments names what is no statement file.
 func TestBadStatementArguments(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	good := sample(t, dir, "sample/camt053*.xml")[0]
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

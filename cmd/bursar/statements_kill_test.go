@@ -68,7 +68,7 @@ func playStatementsKilled(t *testing.T, kills, oneIn int) {
 	slices.Sort(files)
 	want := undisturbed(t, files)
 
-	im := &importing{killed: &killed{t: t, dir: bank(t), random: random}, left: kills, alone: map[string]time.Duration{}}
+	im := &importing{killed: &killed{t: t, dir: bankProject(t), random: random}, left: kills, alone: map[string]time.Duration{}}
 	im.groups(files)
 	im.groups(reworded(t, random, files))
 	for im.left > 0 { // known files by now: an import of them ends soon, and may be killed all the same
@@ -99,7 +99,7 @@ func statementFiles(t *testing.T, dir string) (files []string) {
 // agreeing are the files of a folder of which something is taken in, and that do not contradict another under the same id.
 func agreeing(t *testing.T, dir string) (files []string) {
 	t.Helper()
-	dropped, project := map[string]bool{}, bank(t)
+	dropped, project := map[string]bool{}, bankProject(t)
 	for _, f := range listIn(t, imports(t, 1, project, statementFiles(t, dir)...), "files") {
 		for _, part := range listIn(t, object(t, f), "parts") {
 			if p := object(t, part); p["refused"] != nil || p["untaken"] != nil {
@@ -135,7 +135,7 @@ func object(t *testing.T, v any) map[string]any {
 // undisturbed are the exports of one import in order.
 func undisturbed(t *testing.T, files []string) map[string]string {
 	t.Helper()
-	dir := bank(t)
+	dir := bankProject(t)
 	imports(t, 0, dir, files...)
 	must(t, 0, "run", "--project", dir)
 	want := map[string]string{}

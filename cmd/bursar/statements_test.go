@@ -41,8 +41,8 @@ func seeded(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
-// bank makes the project of the statements example.
-func bank(t *testing.T) string {
+// bankProject makes the project of the statements example.
+func bankProject(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "bank")
 	must(t, 0, "init", dir, "--example", "statements")

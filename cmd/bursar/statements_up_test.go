@@ -57,7 +57,7 @@ func awaitFile(t *testing.T, path string) string {
 // go to the running process see what came.
 func TestStatementsThroughUp(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	u := bringUp(t, dir)
 	inbox := filepath.Join(dir, "inbox", "statements")
 	for _, path := range sample(t, dir, "sample/*") {

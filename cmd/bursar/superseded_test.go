@@ -122,7 +122,7 @@ func testSuperseded(t *testing.T, cases, most int) {
 			t.Parallel()
 			first := ""
 			for n, order := range orders {
-				dir := bank(t)
+				dir := bankProject(t)
 				file(t, dir, "pipelines/sums.yaml", "pipeline: sums\nfrom: entries\nkey: [account, currency, day]\nartifact:\n  moved: {sum: amount, where: \"status = 'BOOK'\"}\n")
 				for _, command := range order {
 					bursar(t, append([]string{"import", "--project", dir}, command...)...)

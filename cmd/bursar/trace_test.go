@@ -15,7 +15,7 @@ import (
 // bank sent, as they are kept.
 func TestTraceLeadsIntoTheBanksFile(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	sample, err := filepath.Glob(filepath.Join(dir, "sample", "*"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,7 +12,7 @@ import (
 // TestUntakenEntries: where all entries of a statement are in quarantine, the hint does not deny its balances.
 func TestUntakenEntries(t *testing.T) {
 	t.Parallel()
-	dir := bank(t)
+	dir := bankProject(t)
 	text, err := os.ReadFile(sample(t, dir, "sample/camt053-2026-03-02.xml")[0])
 	if err != nil {
 		t.Fatal(err)

@@ -222,6 +222,15 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	return one, joined, err
 }
 
+// resumeRefresh starts the workflow of a refresh that has begun, unless it runs, and notifies it of what a person has done while no process was up.
+func resumeRefresh(ctx context.Context, starter flow.Starter, begun *account.Account) error {
+	err := starter.Start(ctx, account.Refresh{Ref: begun.Ref, Number: begun.Refresh})
+	if err == nil && begun.IsAnswered() {
+		err = starter.Notify(ctx, begun.Ref)
+	}
+	return err
+}
+
 // startPolls is after how many looks the workflow of a refresh that has not gone on is started again: that of the one before may have been about to end.
 const startPolls = 10
 
@@ -241,7 +250,7 @@ func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun acco
 			return one, nil
 		}
 		if polls == 0 || polls%startPolls == 0 && one.Begun.IsZero() {
-			if err := starter.Start(ctx, begun); err != nil {
+			if err := resumeRefresh(ctx, starter, one); err != nil {
 				return one, err
 			}
 		}

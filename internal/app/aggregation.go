@@ -262,6 +262,6 @@ func (a *App) resumeRefreshes(ctx context.Context, starter flow.Starter) error {
 		if !one.Running {
 			return nil
 		}
-		return starter.Start(ctx, account.Refresh{Ref: one.Ref, Number: one.Refresh})
+		return resumeRefresh(ctx, starter, one)
 	})
 }

@@ -3,6 +3,8 @@
 package project
 
 import (
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -91,3 +93,6 @@ func (p *Project) HasConnectors() bool {
 	}
 	return false
 }
+
+// ConnectorKinds returns the kinds of connectors, sorted.
+func ConnectorKinds() []string { return slices.Sorted(maps.Keys(connectorKeys)) }

@@ -70,7 +70,7 @@ func readConnection(o doc.Section) *Connection {
 
 // readConnector reads `connector`: its kind, and the keys of that kind.
 func (c *Connection) readConnector(o doc.Section) {
-	kinds := slices.Sorted(maps.Keys(connectorKeys))
+	kinds := ConnectorKinds()
 	all := []string{"kind", "ca", "timeout"}
 	for _, kind := range kinds {
 		all = append(append(all, connectorKeys[kind].required...), connectorKeys[kind].optional...)

@@ -136,6 +136,11 @@ func (a *Account) Progress() (done, total int) {
 	return done, len(a.Documents)
 }
 
+// IsAnswered reports whether a person has done what the refresh waits for, and it may not have noticed that yet.
+func (a *Account) IsAnswered() bool {
+	return a.Running && (a.State == Asking && a.Answer != "" || a.State == Waiting && a.Reason == relinked)
+}
+
 // Accounts are the records of a project.
 type Accounts struct {
 	Catalog catalog.Catalog

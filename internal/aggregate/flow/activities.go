@@ -115,7 +115,7 @@ func NewWorkers(s Starter, steps Steps) *Workers {
 	a := &activities{steps: steps, starter: s, attempts: &temporal.Attempts{Project: s.Project}}
 	cores := max(runtime.GOMAXPROCS(0), 2)
 	o := temporal.WorkerOptions()
-	o.MaxConcurrentActivityExecutionSize = stepsPerCore * cores
+	o.MaxConcurrentLocalActivityExecutionSize = stepsPerCore * cores
 	o.MaxConcurrentWorkflowTaskPollers, o.MaxConcurrentActivityTaskPollers = 4, 4
 	o.WorkerStopTimeout = StopTimeout
 	w := &Workers{stores: worker.New(s.Client, TaskQueue, o)}

@@ -142,16 +142,16 @@ func (r *refresh) process(ctx workflow.Context, statements int) (err error) {
 	return cmp.Or(err, ctx.Err())
 }
 
-// step executes an activity until it succeeds, or fails for a reason that does not pass.
+// step executes a local activity until it succeeds, or fails for a reason that does not pass. What is fetched is in the catalog and in objects, so that
+// any process that has the workflow can go on with it, and nothing but the end of a step belongs into the history: local activities need half of
+// the events, and a third of the server's transactions.
 func (r *refresh) step(ctx workflow.Context, name string, in any) error {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: longestAttempt,
-		HeartbeatTimeout:    heartbeatTimeout,
 		RetryPolicy:         temporal.RetryPolicy(),
-		WaitForCancellation: true,
 	})
 	for failures := 1; ; failures++ {
-		err := workflow.ExecuteActivity(ctx, name, in).Get(ctx, nil)
+		err := workflow.ExecuteLocalActivity(ctx, name, in).Get(ctx, nil)
 		if err == nil || ctx.Err() != nil || !temporal.MayPass(err) && !temporal.WasDeclined(err) {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/failure"
@@ -124,8 +125,13 @@ type importGroup struct {
 	err     error
 }
 
-// maxGroup bounds the files of a group.
-const maxGroup = 500
+const (
+	// maxGroup bounds the files of a group.
+	maxGroup = 500
+	// groupInterval is the least time between the begins of two imports that follow each other: each makes a batch of every built-in stream, which costs
+	// more than its rows.
+	groupInterval = time.Second
+)
 
 // add imports a file with the next group, and returns why nothing of it was accepted. A group that has begun goes on when callers give up, and they wait
 // for it: its files must stay.
@@ -155,6 +161,7 @@ func (g *importGroups) add(ctx context.Context, institution, file string, do imp
 // importAll imports groups until none is pending.
 func (g *importGroups) importAll(ctx context.Context, institution string, do importFunc) {
 	for {
+		next := time.After(groupInterval)
 		g.mu.Lock()
 		waiting := g.pending[institution]
 		if len(waiting) == 0 {
@@ -168,6 +175,7 @@ func (g *importGroups) importAll(ctx context.Context, institution string, do imp
 		g.mu.Unlock()
 		group.refused, group.err = importOrAlone(ctx, institution, group.files, do)
 		close(group.done)
+		<-next
 	}
 }
 
