@@ -4,6 +4,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,12 @@ import (
 // openBank starts an institution, and opens a project that knows it by each protocol: the names of the institutions are those of the protocols.
 func openBank(t *testing.T, o bank.Options) (*App, *bank.Bank) {
 	t.Helper()
+	return openBankWith(t, o, 31, nil)
+}
+
+// openBankWith is openBank with other files in the project, and a number of days that one request asks for.
+func openBankWith(t *testing.T, o bank.Options, days int, more map[string]string) (*App, *bank.Bank) {
+	t.Helper()
 	b, err := bank.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -27,13 +34,14 @@ func openBank(t *testing.T, o bank.Options) (*App, *bank.Bank) {
 	t.Cleanup(b.Close)
 	files := map[string]string{"bursar.yaml": "", "bank.pem": string(b.RootCA())}
 	for name, settings := range map[string]string{
-		"ofx":       fmt.Sprintf("url: %q, bank_id: %q", b.URL(bank.OFX), b.Accounts()[0].BankID),
-		"simplefin": "days: 60",
+		"ofx":       fmt.Sprintf("url: %q, bank_id: %q, days: %d", b.URL(bank.OFX), b.Accounts()[0].BankID, days),
+		"simplefin": fmt.Sprintf("days: %d", days),
 		"cursor":    fmt.Sprintf("url: %q, count: 7", b.URL(bank.Cursor)),
 	} {
 		files["institutions/"+name+".yaml"] = fmt.Sprintf("institution: %s\nconnector: {kind: %[1]s, ca: bank.pem, %s}\n"+
 			"limits: {requests: 100000, per: 1m, sessions: 8, account_day: 1000}\nbreaker: {failures: 3, wait: 1s, longest: 2s}\n", name, settings)
 	}
+	maps.Copy(files, more)
 	dir := t.TempDir()
 	for name, text := range files {
 		putFile(t, dir, name, text)
