@@ -224,7 +224,7 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	if err := resumeRefresh(ctx, starter, begun); err != nil {
 		return nil, joined, err
 	}
-	one, err = a.awaitRefresh(ctx, begun, watch)
+	one, err = a.awaitRefresh(ctx, starter, begun, watch)
 	return one, joined, err
 }
 
@@ -237,11 +237,15 @@ func resumeRefresh(ctx context.Context, starter flow.Starter, begun *account.Acc
 	return err
 }
 
-// awaitRefresh waits until the refresh that runs in a record has ended.
-func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch func(*account.Account)) (*account.Account, error) {
+// pollsBeforeStart is after how many looks a refresh that has not begun is started again.
+const pollsBeforeStart = 10
+
+// awaitRefresh waits until the refresh that runs in a record has ended. One that does not begin is started again: the workflow that was joined may
+// have been that of the refresh before, which was about to end.
+func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun *account.Account, watch func(*account.Account)) (*account.Account, error) {
 	ticker := time.NewTicker(refreshPoll)
 	defer ticker.Stop()
-	for {
+	for polls := 1; ; polls++ {
 		one, err := a.Accounts().Get(ctx, begun.Ref)
 		if err != nil {
 			return nil, err
@@ -251,6 +255,11 @@ func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch fu
 		}
 		if !one.Running || one.Ended.After(begun.Ended) {
 			return one, nil
+		}
+		if one.Begun.IsZero() && polls%pollsBeforeStart == 0 {
+			if err := starter.Start(ctx, one.Ref); err != nil {
+				return one, err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -36,7 +37,7 @@ func openBankWith(t *testing.T, o bank.Options, days int, more map[string]string
 	for name, settings := range map[string]string{
 		"ofx":       fmt.Sprintf("url: %q, bank_id: %q, days: %d", b.URL(bank.OFX), b.Accounts()[0].BankID, days),
 		"simplefin": fmt.Sprintf("days: %d", days),
-		"cursor":    fmt.Sprintf("url: %q, count: 7", b.URL(bank.Cursor)),
+		"cursor":    fmt.Sprintf("url: %q, count: 3", b.URL(bank.Cursor)),
 	} {
 		files["institutions/"+name+".yaml"] = fmt.Sprintf("institution: %s\nconnector: {kind: %[1]s, ca: bank.pem, %s}\n"+
 			"limits: {requests: 100000, per: 1m, sessions: 8, account_day: 1000}\nbreaker: {failures: 3, wait: 1s, longest: 2s}\n", name, settings)
@@ -205,5 +206,32 @@ func stored(t *testing.T, a *App, b *bank.Bank) {
 		if strings.Contains(o, "changes") {
 			t.Error(o)
 		}
+	}
+}
+
+// TestRefreshAskedAtTheEnd: a refresh that is asked for when another one has ended, but not its workflow, is executed.
+func TestRefreshAskedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	a, b := openBank(t, bank.Options{Seed: 7})
+	ref := addBankAccounts(t, a, b, "cursor")[0]
+	ended := make(chan *account.Account, 1)
+	var once sync.Once
+	a.hooks.OnRefreshed = func(*account.Account) {
+		once.Do(func() { // the workflow goes on when this returns
+			waits := make(chan struct{})
+			go func() {
+				var started sync.Once
+				one, _, err := a.RefreshAccount(t.Context(), ref, func(*account.Account) { started.Do(func() { close(waits) }) })
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- one
+			}()
+			<-waits
+		})
+	}
+	mustRefresh(t, a, ref)
+	if one := <-ended; one == nil || one.Refresh != 2 || one.Outcome != account.Complete {
+		t.Errorf("the second refresh is %+v", one)
 	}
 }
