@@ -69,8 +69,18 @@ func (e *GoneError) Error() string { return e.What + "; " + e.Hint }
 // Class is Data: a retry gives the same result.
 func (e *GoneError) Class() failure.Class { return failure.Data }
 
-// Latest returns the cursor after all events of a stream.
-func (r *Reader) Latest(ctx context.Context, stream string) (Cursor, error) {
+// LatestText stands for the cursor after all events of a stream.
+const LatestText = "latest"
+
+// After returns the cursor that a text names: one of the stream, none for the one before the first event, or LatestText.
+func (r *Reader) After(ctx context.Context, stream, text string) (Cursor, error) {
+	if text == LatestText {
+		return r.latest(ctx, stream)
+	}
+	return ParseCursor(stream, text)
+}
+
+func (r *Reader) latest(ctx context.Context, stream string) (Cursor, error) {
 	return catalog.Read(ctx, r.store.Catalog, func(tx catalog.Tx) (Cursor, error) {
 		last, err := event.Sealed(tx, stream)
 		if err != nil || last == 0 {

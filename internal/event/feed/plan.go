@@ -62,10 +62,10 @@ func (r *Reader) plan(ctx context.Context, stream string, after Cursor, rows int
 		if w.sealed, err = event.Sealed(tx, stream); err != nil {
 			return w, err
 		}
-		if err := w.addBegun(tx, stream, after); err != nil {
-			return w, err
+		if err = w.addBegun(tx, stream, after); err == nil {
+			err = w.addBatches(tx, stream, rows)
 		}
-		return w, w.addBatches(tx, stream, rows)
+		return w, err
 	})
 	if err == nil && len(w.parts) == 1 && len(w.parts[0].batch.Objects) > wholeObjects {
 		err = r.narrow(ctx, &w)

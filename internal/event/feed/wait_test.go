@@ -7,6 +7,8 @@ import (
 	"errors"
 	"sync"
 	"testing"
+
+	"bursar/internal/event/feed"
 )
 
 // TestAwait wakes all who wait when a batch is sealed, and leaves no watch behind.
@@ -17,7 +19,7 @@ func TestAwait(t *testing.T) {
 	if err := h.reader.Await(t.Context(), "sales", h.begin()); err != nil {
 		t.Errorf("what is there already: %v", err)
 	}
-	end, err := h.reader.Latest(t.Context(), "sales")
+	end, err := h.reader.After(t.Context(), "sales", feed.LatestText)
 	if err != nil {
 		t.Fatal(err)
 	}
