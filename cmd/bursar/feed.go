@@ -16,7 +16,7 @@ import (
 )
 
 // feedPage bounds what is read, and printed, at a time.
-var feedPage = feed.Limit{Rows: 1000, Bytes: 8 << 20}
+var feedPage = feed.Limit{Rows: 10_000, Bytes: 16 << 20}
 
 // feedFlags are those of `bursar feed`.
 type feedFlags struct {

@@ -106,8 +106,5 @@ func (r *Reader) spansOf(ctx context.Context, b *event.Batch) ([]span, error) {
 	return spans, err
 }
 
-// received is the value of event.ReceivedSQL at a place.
-func received(p dedupe.Place) int64 { return int64(uint64(p) ^ 1<<63) }
-
 // placeOf is the place of a value of event.ReceivedSQL.
 func placeOf(value int64) dedupe.Place { return dedupe.Place(uint64(value) ^ 1<<63) }

@@ -5,12 +5,14 @@ package feed
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
 	"bursar/internal/column"
 	"bursar/internal/duck"
 	"bursar/internal/event"
+	"bursar/internal/event/dedupe"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/project"
@@ -25,9 +27,13 @@ func (r *Reader) query(ctx context.Context, s *project.Stream, w *window, rows i
 		objects = append(objects, w.parts[i].batch.Objects...)
 	}
 	err = r.withFiles(ctx, objects, func(files object.Files) string { return windowSQL(files, s, fields, w, rows) }, int64(rows), func(found []column.Vector) error {
-		number, place := found[len(fields)], found[len(fields)+1]
+		number, file, row := found[len(fields)], found[len(fields)+1], found[len(fields)+2]
 		for n := range number.Len() {
-			part, at := &w.parts[number.Ints[n]], placeOf(place.Ints[n])
+			part := &w.parts[number.Ints[n]]
+			at, err := dedupe.PlaceOf(uint64(file.Ints[n]), uint64(row.Ints[n]))
+			if err != nil {
+				return err
+			}
 			text := appendEvent(nil, fields, found, n, part.withdrawn || part.retracted[at])
 			if !p.add(text, cursorIn(&part.batch, at)) {
 				return failure.ErrStop
@@ -49,17 +55,25 @@ func windowSQL(files object.Files, s *project.Stream, fields []column.Field, w *
 	selects := make([]string, len(w.parts))
 	for i := range w.parts {
 		p := &w.parts[i]
-		conditions := []string{"true"}
-		if p.after > 0 {
-			conditions = append(conditions, fmt.Sprintf("%s > %d", event.ReceivedSQL, received(p.after)))
-		}
-		if p.until > 0 {
-			conditions = append(conditions, fmt.Sprintf("%s <= %d", event.ReceivedSQL, received(p.until)))
-		}
-		selects[i] = fmt.Sprintf("SELECT %s, CAST(%d AS BIGINT) AS _part, %s AS %s FROM (%s) WHERE %s",
-			list, i, event.ReceivedSQL, project.ReceivedColumn, event.ViewSQL(files, s, []event.Batch{p.batch}), strings.Join(conditions, " AND "))
+		selects[i] = fmt.Sprintf("SELECT %s, CAST(%d AS BIGINT) AS _part, %s, %s FROM (%s) WHERE %s",
+			list, i, event.FileColumn, event.RowColumn, event.ViewSQL(files, s, []event.Batch{p.batch}), p.conditionSQL())
 	}
-	return fmt.Sprintf("%s ORDER BY _part, %s LIMIT %d", strings.Join(selects, "\nUNION ALL\n"), project.ReceivedColumn, rows)
+	return fmt.Sprintf("%s ORDER BY _part, %s, %s LIMIT %d", strings.Join(selects, "\nUNION ALL\n"), event.FileColumn, event.RowColumn, rows)
+}
+
+// conditionSQL is the condition of the events of a part. Comparisons of one column with a number are cheap: DuckDB reads the other columns only
+// where they are true.
+func (p *part) conditionSQL() string {
+	after, until := p.after, p.until
+	if until == 0 {
+		until = math.MaxUint64
+	}
+	sql := fmt.Sprintf("%s BETWEEN %d AND %d", event.FileColumn, after.File(), until.File())
+	if after.File() == until.File() {
+		return sql + fmt.Sprintf(" AND %s BETWEEN %d AND %d", event.RowColumn, after.Row()+1, until.Row())
+	}
+	return sql + fmt.Sprintf(" AND (%s > %d OR %s > %d) AND (%s < %d OR %s <= %d)",
+		event.FileColumn, after.File(), event.RowColumn, after.Row(), event.FileColumn, until.File(), event.RowColumn, until.Row())
 }
 
 // appendEvent appends an event as a JSON object.
