@@ -291,12 +291,17 @@ func (n *night) await(what string, since time.Time, isOf func(institution string
 			n.t.Logf("%s: %s", what, n.describe(since))
 		}
 	}()
+	dbg := time.Now()
 	took := until(n.t, what, n.limit, func() bool {
 		list, open := n.look(), 0
 		for i := range list {
 			if p := &list[i]; isOf(p.institution) && !p.isOver(since) {
 				open++
 			}
+		}
+		if time.Since(dbg) > 8*time.Second { // DEBUG
+			dbg = time.Now()
+			n.t.Logf("DEBUG %s %d: %s", what, open, n.describe(since))
 		}
 		return len(list) == n.accounts && open == 0
 	})
