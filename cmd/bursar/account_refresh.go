@@ -276,7 +276,7 @@ func (c *cli) printRefreshed(list []refreshed) error {
 			for i := range list {
 				if o := &list[i]; (o.err != nil) == isFailed && len(g.rows) < shownAccounts {
 					g.add(o.String(), o.Where, formatBalance(o.Balance, o.Currency), orNoValue(o.Currency), orNoValue(o.Verdict),
-						project.FormatTime(time.Duration(o.Took*float64(time.Second)).Round(time.Millisecond)), formatCount(o.Requests), checkMark(o.Joined), shorten(o.Why))
+						project.FormatTime(time.Duration(o.Took*float64(time.Second)).Round(time.Millisecond)), formatCount(o.Requests), orNoValue(map[bool]string{true: "yes"}[o.Joined]), shorten(o.Why))
 				}
 			}
 		}

@@ -94,7 +94,7 @@ func TestAccountStory(t *testing.T) {
 	said.await(t, p.ref+": asks: ")
 	p.must(1, "account", "remove", p.ref)
 	p.with(p.bank.OneTimePassword(one.ID), 0, "account", "answer", p.ref)
-	if got := <-ended; got.code != 0 || !strings.Contains(got.out, "│ done ") || !strings.Contains(got.out, "✓") || strings.Contains(got.out, one.Password) {
+	if got := <-ended; got.code != 0 || !strings.Contains(got.out, "│ done ") || !strings.Contains(got.out, "│ yes ") || strings.Contains(got.out, one.Password) {
 		t.Errorf("the refresh ended with %d: %s", got.code, got.out)
 	}
 	if balance := p.awaitPlace("done")["balance"]; balance != bankAmount(p.bank.Truth(one.ID).Booked) {

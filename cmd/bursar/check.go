@@ -225,6 +225,8 @@ func (c *cli) init(dir, example string) error {
 		fmt.Fprintf(w, "Created project %s from the example %s.\n", dir, example)
 		next := "bursar ingest payments sample/payments.jsonl"
 		switch example {
+		case "aggregation":
+			next = "bursar institution simulate --into acme"
 		case "reminders":
 			next = "bursar ingest companies sample/companies.jsonl; README.md shows the rest"
 		case "statements":

@@ -115,7 +115,7 @@ func (s *simulation) writeFiles() (files []string, err error) {
 
 // limits are those of the institution, or generous ones. Accounts may be refreshed as often as people like.
 func (s *simulation) limits() []project.Setting {
-	requests, per, sessions := 600, "1m", 8
+	requests, per, sessions := 6000, "1m", 8
 	if l := s.options.Limit; l.Requests > 0 {
 		requests, per = l.Requests, project.FormatTime(l.Per)
 	}

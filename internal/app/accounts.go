@@ -210,38 +210,35 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	if err := a.beginRefreshing(ctx); err != nil {
 		return nil, false, err
 	}
-	if joined, err = a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection)); err != nil {
-		return nil, false, err
-	}
-	begun, err := a.Accounts().Get(ctx, ref)
-	if err != nil {
-		return nil, joined, err
-	}
 	starter, err := a.refreshStarter(ctx)
 	if err != nil {
-		return nil, joined, err
+		return nil, false, err
 	}
-	if err := resumeRefresh(ctx, starter, begun); err != nil {
-		return nil, joined, err
+	begun, joined, err := a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection))
+	if err != nil {
+		return nil, false, err
 	}
-	one, err = a.awaitRefresh(ctx, begun, watch)
+	one, err = a.awaitRefresh(ctx, starter, account.Refresh{Ref: ref, Number: begun.Refresh}, watch)
 	return one, joined, err
 }
 
 // resumeRefresh starts the workflow of a refresh that has begun, unless it runs, and notifies it of what a person has done while no process was up.
 func resumeRefresh(ctx context.Context, starter flow.Starter, begun *account.Account) error {
-	err := starter.Start(ctx, begun.Ref)
+	err := starter.Start(ctx, account.Refresh{Ref: begun.Ref, Number: begun.Refresh})
 	if err == nil && begun.IsAnswered() {
 		err = starter.Notify(ctx, begun.Ref)
 	}
 	return err
 }
 
-// awaitRefresh waits until the refresh that runs in a record has ended.
-func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch func(*account.Account)) (*account.Account, error) {
+// startPolls is after how many looks the workflow of a refresh that has not gone on is started again: that of the one before may have been about to end.
+const startPolls = 10
+
+// awaitRefresh starts the workflow of a refresh, unless it runs, and waits until the refresh has ended.
+func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun account.Refresh, watch func(*account.Account)) (*account.Account, error) {
 	ticker := time.NewTicker(refreshPoll)
 	defer ticker.Stop()
-	for {
+	for polls := 0; ; polls++ {
 		one, err := a.Accounts().Get(ctx, begun.Ref)
 		if err != nil {
 			return nil, err
@@ -249,8 +246,13 @@ func (a *App) awaitRefresh(ctx context.Context, begun *account.Account, watch fu
 		if watch != nil {
 			watch(one)
 		}
-		if !one.Running || one.Ended.After(begun.Ended) {
+		if !one.IsRunning(begun.Number) {
 			return one, nil
+		}
+		if polls == 0 || polls%startPolls == 0 && one.Begun.IsZero() {
+			if err := resumeRefresh(ctx, starter, one); err != nil {
+				return one, err
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -75,7 +75,7 @@ func (a *App) refresher() *refresh.Refresher {
 // refreshed reports the end of a refresh.
 func (a *App) refreshed(one *account.Account) {
 	if one.Outcome != account.Complete {
-		a.log.Warn("an account could not be refreshed", "account", one.Ref.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
+		a.log.Warn("an account could not be refreshed", "account", one.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
 	}
 	if a.hooks.OnRefreshed != nil {
 		a.hooks.OnRefreshed(one)
