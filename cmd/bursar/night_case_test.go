@@ -55,7 +55,7 @@ func nightSeed() uint64 {
 // nightFaults are those of a small case: everything happens within seconds, and to more accounts.
 func nightFaults(f bank.Faults) bank.Faults {
 	f.Latency, f.LatencyP99, f.ThrottleFor, f.HangFor = 50*time.Millisecond, 500*time.Millisecond, time.Second, 5*time.Second
-	f.OutageEvery, f.OutageFor = 7*time.Second, time.Second
+	f.OutageEvery, f.OutageFor = 15*time.Second, time.Second
 	f.PasswordExpires, f.ExpiresAfter, f.OneTimePassword = 0.1, 4, 0.15
 	f.Reissue, f.Shortened, f.Doubled, f.Altered, f.WrongBalance = 0.005, 0.03, 0.03, 0.03, 0.03
 	return f
@@ -291,17 +291,12 @@ func (n *night) await(what string, since time.Time, isOf func(institution string
 			n.t.Logf("%s: %s", what, n.describe(since))
 		}
 	}()
-	dbg := time.Now()
 	took := until(n.t, what, n.limit, func() bool {
 		list, open := n.look(), 0
 		for i := range list {
 			if p := &list[i]; isOf(p.institution) && !p.isOver(since) {
 				open++
 			}
-		}
-		if time.Since(dbg) > 8*time.Second { // DEBUG
-			dbg = time.Now()
-			n.t.Logf("DEBUG %s %d: %s", what, open, n.describe(since))
 		}
 		return len(list) == n.accounts && open == 0
 	})

@@ -58,7 +58,7 @@ func (n *night) nextDay() (since time.Time) {
 	n.withApp(func(a *app.App) error {
 		for _, b := range n.banks {
 			for id := range b.index {
-				if _, err := a.Accounts().AskNow(n.t.Context(), account.Ref{Institution: b.name, Account: id}, account.Rules{AccountDay: 1000}); err != nil {
+				if _, _, err := a.Accounts().AskNow(n.t.Context(), account.Ref{Institution: b.name, Account: id}, account.Rules{AccountDay: 1000}); err != nil {
 					return err
 				}
 			}
