@@ -17,6 +17,7 @@ import (
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 )
 
 const (
@@ -40,10 +41,10 @@ type activities struct {
 	attempts *temporal.Attempts
 }
 
-func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResult, err error) {
+func (a *activities) decide(ctx context.Context, in backlog.DecideInput) (out backlog.DecideResult, err error) {
 	err = a.attempts.DoAlone(ctx, in.Project, decideActivity, func(ctx context.Context) error {
 		d, err := a.steps.Decide(ctx)
-		out = DecideResult{Started: len(d.Start), Again: d.Again}
+		out = backlog.DecideResult{Started: len(d.Start), Again: d.Again}
 		for _, r := range d.Start {
 			err = errors.Join(err, a.starter.Start(ctx, r))
 		}

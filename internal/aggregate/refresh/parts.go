@@ -57,6 +57,7 @@ func (p *parts) changes() *connector.Changes {
 	}
 	p.all.Transactions = slices.DeleteFunc(p.all.Transactions, func(t connector.Transaction) bool { return p.removed[t.ID] })
 	p.all.Removed = slices.Sorted(maps.Keys(p.removed))
+	p.all.From, p.all.To = "", ""
 	if p.all.Complete {
 		p.all.From, p.all.To, p.all.Complete = p.covered.union()
 	}

@@ -61,12 +61,13 @@ func measureAggregate(ctx context.Context, spec childSpec) (f AggregateFigures, 
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	g := &aggregating{spec: spec, bank: b, app: a, ended: make(chan *account.Account, spec.Accounts)}
-	return f, whileUp(ctx, a, func(one *account.Account) { g.ended <- one }, func(ctx context.Context) error {
+	err = whileUp(ctx, a, func(one *account.Account) { g.ended <- one }, func(ctx context.Context) (err error) {
 		if g.client, err = a.TemporalClient(ctx); err != nil {
 			return err
 		}
 		return g.measure(ctx, &f)
 	})
+	return f, err
 }
 
 // bankID returns the bank id of the institution, which cards do not have.
