@@ -180,15 +180,18 @@ func (n *night) export(pipeline string, add func(ref account.Ref, posted *big.Ra
 	defer in.Close()
 	lines := bufio.NewScanner(in)
 	for lines.Scan() {
-		var row struct{ Institution, Account, Posted string }
+		var row struct {
+			Key      []string
+			Artifact struct{ Posted string }
+		}
 		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
 			n.t.Fatal(err)
 		}
-		posted, ok := new(big.Rat).SetString(row.Posted)
-		if !ok {
+		posted, ok := new(big.Rat).SetString(row.Artifact.Posted)
+		if !ok || len(row.Key) < 3 {
 			n.t.Fatalf("%s has the row %s", pipeline, lines.Text())
 		}
-		add(account.Ref{Institution: row.Institution, Account: row.Account}, posted)
+		add(account.Ref{Institution: row.Key[0], Account: row.Key[1]}, posted)
 	}
 	if err := lines.Err(); err != nil {
 		n.t.Fatal(err)

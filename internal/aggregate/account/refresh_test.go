@@ -76,8 +76,8 @@ func (w *world) lateCalls() map[string]func(ctx context.Context, r Ref, refresh 
 			_, err := w.Retrying(ctx, r, n, errors.New("late"))
 			return err
 		},
-		"ask":      func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "late?", "late") },
-		"reject":   func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "", "late") },
+		"ask":    func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "late?", "late") },
+		"reject": func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "", "late") },
 		"processed": func(ctx context.Context, r Ref, n int) error {
 			return w.Processed(ctx, r, n, "o1", "late")
 		},
