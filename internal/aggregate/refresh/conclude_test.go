@@ -179,7 +179,10 @@ func TestEventsAddedMeanwhile(t *testing.T) {
 	w.fetch = func(ctx context.Context, _ connector.Login, _ connector.Request, d connector.Delivery) error {
 		return d.Changes(ctx, &connector.Changes{Transactions: []connector.Transaction{transaction("t9", "9.00", false)}})
 	}
-	other := *w.Refresher //nolint:govet // another process: it shares nothing but the stores
+	one := w.Refresher
+	other := &Refresher{ // another process: it shares nothing but the stores
+		Project: one.Project, Accounts: one.Accounts, Catalog: one.Catalog, Objects: one.Objects, Now: one.Now, Log: one.Log,
+	}
 	other.Accept = func(context.Context, string, []byte) (int64, string, error) { return 0, "", errCrash }
 	w.onAccept = func(string) {
 		w.onAccept = nil
