@@ -88,6 +88,7 @@ type Account struct {
 	Succeeded time.Time  `json:"succeeded,omitzero"`  // when a refresh was complete last
 	Failures  int        `json:"failures,omitempty"`  // refreshes in a row
 	Requests  int        `json:"requests,omitempty"`  // of the refresh, to the institution
+	Attempts  int        `json:"attempts,omitempty"`  // visits of the refresh that have failed; those that could not begin do not count
 	Documents []Document `json:"documents,omitempty"` // that it has fetched
 	Judged    bool       `json:"judged,omitempty"`    // what it has fetched is stored in the ledger
 

@@ -191,7 +191,7 @@ func (d *due) beginOne(r Ref) error {
 // start makes the record that of the next refresh, which waits for its turn.
 func (a *Account) start(asked bool, now time.Time) {
 	a.Refresh++
-	a.Running, a.Asked, a.Begun, a.Requests = true, asked, time.Time{}, 0
+	a.Running, a.Asked, a.Begun, a.Requests, a.Attempts = true, asked, time.Time{}, 0, 0
 	a.Documents, a.Fetched, a.Judged, a.Answer = nil, "", false, ""
 	a.set(Waiting, "for its turn", now)
 }

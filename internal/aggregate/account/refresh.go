@@ -65,16 +65,18 @@ func (s *Accounts) Fetched(ctx context.Context, r Ref, f Fetched) (*Account, err
 	})
 }
 
-// Retrying records why the refresh waits for another attempt.
-func (s *Accounts) Retrying(ctx context.Context, r Ref, refresh int, cause error) error {
-	_, err := s.change(ctx, r, func(_ catalog.Tx, a *Account) error {
+// Retrying records why the refresh waits for another attempt, and returns the record.
+func (s *Accounts) Retrying(ctx context.Context, r Ref, refresh int, cause error) (*Account, error) {
+	return s.change(ctx, r, func(_ catalog.Tx, a *Account) error {
 		if a.IsFetching(refresh) {
 			a.set(Waiting, cause.Error(), s.Now().UTC())
 			a.Class = failure.Of(cause).String()
+			if failure.Of(cause) != failure.Throttled {
+				a.Attempts++
+			}
 		}
 		return nil
 	})
-	return err
 }
 
 // Ask records that the refresh waits for a person: for the answer to a question, or, without a question, for new credentials.

@@ -23,11 +23,11 @@ func TestRefreshSucceeds(t *testing.T) {
 	if err != nil || a.State != Fetching || !a.Begun.Equal(w.now) || !a.IsFetching(1) {
 		t.Fatalf("%+v %v", a, err)
 	}
-	if err := w.Retrying(t.Context(), ref, 1, failure.Wrap(failure.Transient, errors.New("away"))); err != nil {
-		t.Fatal(err)
-	}
-	if a = w.get(ref); a.State != Waiting || a.Reason != "away" || a.Class != "transient" {
-		t.Errorf("%+v", a)
+	for i, cause := range []error{failure.Throttle(0, errors.New("busy")), failure.Wrap(failure.Transient, errors.New("away"))} {
+		a, err := w.Retrying(t.Context(), ref, 1, cause)
+		if err != nil || a.State != Waiting || a.Reason != cause.Error() || a.Class != failure.Of(cause).String() || a.Attempts != i {
+			t.Errorf("%+v %v", a, err)
+		}
 	}
 	began := w.now
 	w.now = w.now.Add(time.Minute)
@@ -72,9 +72,12 @@ func (w *world) lateCalls() map[string]func(ctx context.Context, r Ref, refresh 
 			_, err := w.Fetched(ctx, r, Fetched{Refresh: n, Cursor: "late", Requests: 9, Documents: []Document{{Name: "late"}}})
 			return err
 		},
-		"retrying": func(ctx context.Context, r Ref, n int) error { return w.Retrying(ctx, r, n, errors.New("late")) },
-		"ask":      func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "late?", "late") },
-		"reject":   func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "", "late") },
+		"retrying": func(ctx context.Context, r Ref, n int) error {
+			_, err := w.Retrying(ctx, r, n, errors.New("late"))
+			return err
+		},
+		"ask":    func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "late?", "late") },
+		"reject": func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "", "late") },
 		"processed": func(ctx context.Context, r Ref, n int) error {
 			return w.Processed(ctx, r, n, "o1", "late")
 		},

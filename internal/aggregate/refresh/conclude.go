@@ -70,10 +70,16 @@ func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending) err
 		}
 	}
 	ended, err := r.Accounts.End(ctx, a.Ref, a.Refresh, e)
-	if err == nil && ended != nil && r.OnEnd != nil {
+	if err != nil || ended == nil {
+		return err
+	}
+	if err := r.removeChanges(ctx, a.Ref, a.Refresh); err != nil {
+		r.Log.Warn("what a refresh has fetched is stored, and remains: the next refresh removes it", "account", a.String(), "error", err)
+	}
+	if r.OnEnd != nil {
 		r.OnEnd(ended)
 	}
-	return err
+	return nil
 }
 
 func unanswered(a *account.Account) string {

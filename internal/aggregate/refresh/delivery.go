@@ -62,9 +62,6 @@ func (d *delivery) Document(ctx context.Context, name string, content []byte) er
 	return d.keep(ctx, name, content, imported.ObjectName, false)
 }
 
-// changesObject is the object that keeps changes with a digest.
-func changesObject(digest string) string { return "changes/" + digest[:2] + "/" + digest }
-
 // Changes keeps what an institution reports.
 func (d *delivery) Changes(ctx context.Context, c *connector.Changes) error {
 	for i := range c.Warnings { // which are kept
@@ -74,7 +71,8 @@ func (d *delivery) Changes(ctx context.Context, c *connector.Changes) error {
 	if err != nil {
 		return fmt.Errorf("write changes of %s: %w", d.ref, err)
 	}
-	return d.keep(ctx, "changes", content, changesObject, true)
+	name := func(digest string) string { return changesObject(d.ref, d.refresh, digest) }
+	return d.keep(ctx, "changes", content, name, true)
 }
 
 func (d *delivery) keep(ctx context.Context, name string, content []byte, objectName func(digest string) string, changes bool) error {

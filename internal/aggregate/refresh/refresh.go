@@ -171,14 +171,22 @@ func (r *Refresher) ended(ctx context.Context, d *delivery, requests int, err er
 	return v, nil
 }
 
-// retrying records why an account waits for another attempt, and returns that error.
+// visitBackoff is the wait after visits of a refresh that have failed. Attempts that found no place at the institution do not make it longer.
+var visitBackoff = failure.Backoff{Least: time.Second, Most: time.Minute}
+
+// retrying records why an account waits for another attempt, and returns that error, which knows how long.
 func (r *Refresher) retrying(ctx context.Context, ref account.Ref, refresh int, cause error) error {
-	if failure.Of(cause).Retryable() && ctx.Err() == nil {
-		if err := r.Accounts.Retrying(ctx, ref, refresh, cause); err != nil {
-			return err
-		}
+	if !failure.Of(cause).Retryable() || ctx.Err() != nil {
+		return cause
 	}
-	return cause
+	a, err := r.Accounts.Retrying(ctx, ref, refresh, cause)
+	if err != nil {
+		return err
+	}
+	if failure.Of(cause) == failure.Throttled {
+		return cause
+	}
+	return failure.Delay(visitBackoff.After(a.Attempts), cause)
 }
 
 // fetch has one session at an institution.
