@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/connector"
+	"bursar/internal/catalog"
 	"bursar/internal/project"
 )
 
@@ -108,7 +109,7 @@ var scripts = map[string]func(ctx context.Context, round int, r connector.Reques
 // workflow is lost, with the first one.
 func twice(t *testing.T, kind string, n int, lost bool) (w *world, fired bool) {
 	t.Helper()
-	w = newWorld(t, kind)
+	w = newWorldWith(t, kind, func(c catalog.Catalog) catalog.Catalog { return c }) // as it is: there are many of them
 	round := 1
 	w.fetch = func(ctx context.Context, _ connector.Login, r connector.Request, d connector.Delivery) error {
 		return scripts[kind](ctx, round, r, d)

@@ -54,8 +54,14 @@ type world struct {
 	onAccept func(stream string)
 }
 
-// newWorld returns a project whose institution has a connector of a kind.
+// newWorld returns a project whose institution has a connector of a kind, and whose catalog calls every function twice.
 func newWorld(t *testing.T, kind string) *world {
+	t.Helper()
+	return newWorldWith(t, kind, catalogtest.Twice)
+}
+
+// newWorldWith returns a project whose catalog is wrapped.
+func newWorldWith(t *testing.T, kind string, wrap func(catalog.Catalog) catalog.Catalog) *world {
 	t.Helper()
 	sqlite, err := catalog.OpenSQLite(filepath.Join(t.TempDir(), "catalog.db"))
 	if err != nil {
@@ -67,7 +73,7 @@ func newWorld(t *testing.T, kind string) *world {
 		}
 	})
 	w := &world{
-		t: t, now: begin, faults: &faults{}, documents: catalogtest.Twice(sqlite),
+		t: t, now: begin, faults: &faults{}, documents: wrap(sqlite),
 		asks: make(chan limit.Ask, 1000), events: map[string]string{}, imported: map[string]int{}, refused: map[string]string{},
 		connection: &project.Connection{
 			Kind: kind, Streams: map[string]string{"records": "orders"},
