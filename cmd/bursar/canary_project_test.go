@@ -109,7 +109,7 @@ func (p *canaryProject) addBank() {
 // echoID is the id of the account at an institution that repeats requests.
 func echoID(kind string) string {
 	if kind == "ofx" {
-		return "checking:1"
+		return "card:1"
 	}
 	return "1"
 }

@@ -175,7 +175,8 @@ func (p *canaryProject) askEcho() *sync.WaitGroup {
 func (p *canaryProject) awaitReasons(reason string) {
 	p.t.Helper()
 	until(p.t, "accounts wait: "+reason, time.Minute, func() bool {
-		return strings.Count(p.command("account", "status", "--json", "--limit", "0").out, reason) >= len(p.echo.kinds)
+		got := p.command("account", "status", "--json", "--limit", "0")
+		return strings.Count(got.out, reason) >= len(p.echo.kinds)
 	})
 }
 
