@@ -106,8 +106,11 @@ func vaultReferences(credentials map[string]string) error {
 	return nil
 }
 
-// RemoveAccount forgets an account. The events that were stored of it stay.
+// RemoveAccount forgets an account. The events of it stay; those that a decision could not store yet are stored before.
 func (a *App) RemoveAccount(ctx context.Context, ref account.Ref) error {
+	if err := a.refresher().Deliver(ctx, ref, a.beginRefreshing); err != nil {
+		return err
+	}
 	return a.Accounts().Remove(ctx, ref)
 }
 

@@ -4,9 +4,11 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,12 @@ import (
 // openBank starts an institution, and opens a project that knows it by each protocol: the names of the institutions are those of the protocols.
 func openBank(t *testing.T, o bank.Options) (*App, *bank.Bank) {
 	t.Helper()
+	return openBankWith(t, o, 31, nil)
+}
+
+// openBankWith is openBank with other files in the project, and a number of days that one request asks for.
+func openBankWith(t *testing.T, o bank.Options, days int, more map[string]string) (*App, *bank.Bank) {
+	t.Helper()
 	b, err := bank.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -27,13 +35,14 @@ func openBank(t *testing.T, o bank.Options) (*App, *bank.Bank) {
 	t.Cleanup(b.Close)
 	files := map[string]string{"bursar.yaml": "", "bank.pem": string(b.RootCA())}
 	for name, settings := range map[string]string{
-		"ofx":       fmt.Sprintf("url: %q, bank_id: %q", b.URL(bank.OFX), b.Accounts()[0].BankID),
-		"simplefin": "days: 60",
-		"cursor":    fmt.Sprintf("url: %q, count: 7", b.URL(bank.Cursor)),
+		"ofx":       fmt.Sprintf("url: %q, bank_id: %q, days: %d", b.URL(bank.OFX), b.Accounts()[0].BankID, days),
+		"simplefin": fmt.Sprintf("days: %d", days),
+		"cursor":    fmt.Sprintf("url: %q, count: 3", b.URL(bank.Cursor)),
 	} {
 		files["institutions/"+name+".yaml"] = fmt.Sprintf("institution: %s\nconnector: {kind: %[1]s, ca: bank.pem, %s}\n"+
 			"limits: {requests: 100000, per: 1m, sessions: 8, account_day: 1000}\nbreaker: {failures: 3, wait: 1s, longest: 2s}\n", name, settings)
 	}
+	maps.Copy(files, more)
 	dir := t.TempDir()
 	for name, text := range files {
 		putFile(t, dir, name, text)
@@ -197,5 +206,32 @@ func stored(t *testing.T, a *App, b *bank.Bank) {
 		if strings.Contains(o, "changes") {
 			t.Error(o)
 		}
+	}
+}
+
+// TestRefreshAskedAtTheEnd: a refresh that is asked for when another one has ended, but not its workflow, is executed.
+func TestRefreshAskedAtTheEnd(t *testing.T) {
+	t.Parallel()
+	a, b := openBank(t, bank.Options{Seed: 7})
+	ref := addBankAccounts(t, a, b, "cursor")[0]
+	ended := make(chan *account.Account, 1)
+	var once sync.Once
+	a.hooks.OnRefreshed = func(*account.Account) {
+		once.Do(func() { // the workflow goes on when this returns
+			waits := make(chan struct{})
+			go func() {
+				var started sync.Once
+				one, _, err := a.RefreshAccount(t.Context(), ref, func(*account.Account) { started.Do(func() { close(waits) }) })
+				if err != nil {
+					t.Error(err)
+				}
+				ended <- one
+			}()
+			<-waits
+		})
+	}
+	mustRefresh(t, a, ref)
+	if one := <-ended; one == nil || one.Refresh != 2 || one.Outcome != account.Complete {
+		t.Errorf("the second refresh is %+v", one)
 	}
 }

@@ -49,7 +49,10 @@ func (s *Accounts) Due(ctx context.Context, institution string, rules Rules, ahe
 		out = d.Begun
 		return err
 	})
-	return out, err
+	if err != nil {
+		return Begun{}, err
+	}
+	return out, nil
 }
 
 // look counts the refreshes that have fetched nothing yet, and those of them that are old, and finds the time at which the next account is due.

@@ -67,9 +67,10 @@ func (s *Stated) setTime(text string) (ok bool) {
 	return err == nil && isDay(s.Day) && t.Year() >= 1 && t.Year() <= 9999
 }
 
-// readBalances returns the newest balance of each kind and currency, sorted, and sets invalid ones aside.
+// readBalances returns the newest balance of each kind and currency, sorted, and sets invalid ones aside. Of several of the same time that is the one
+// that was reported last: a fetch with several answers may take less than a second.
 func (b *book) readBalances(r *report, c *connector.Changes) (list []Stated) {
-	for i := range c.Balances {
+	for i := len(c.Balances) - 1; i >= 0; i-- {
 		one, err := b.readBalance(c, &c.Balances[i])
 		if err != nil {
 			r.warnings = append(r.warnings, failure.Wrap(failure.Data, fmt.Errorf("account %q: %w", b.account.ID, err)))
@@ -78,7 +79,13 @@ func (b *book) readBalances(r *report, c *connector.Changes) (list []Stated) {
 		list = append(list, one)
 	}
 	slices.SortStableFunc(list, func(x, y Stated) int { return cmp.Or(x.compareName(&y), -x.time().Compare(y.time())) })
-	return slices.CompactFunc(list, func(x, y Stated) bool { return x.compareName(&y) == 0 })
+	return slices.CompactFunc(list, func(x, y Stated) bool {
+		isOlder := x.compareName(&y) == 0
+		if isOlder && x.Kind == connector.Booked && x.Day == y.Day && x.Amount != y.Amount {
+			r.moved[x.Currency] = y.Amount
+		}
+		return isOlder
+	})
 }
 
 func (b *book) readBalance(c *connector.Changes, one *connector.Balance) (s Stated, err error) {

@@ -3,6 +3,7 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -196,10 +197,19 @@ func (b *book) compare(r *report, stated *Stated, c *Control) Verdict {
 			return v
 		}
 	}
-	if other := r.otherTime(stated, c, bookedOf(b.state.Stated, c.Currency)); other != "" {
+	other := cmp.Or(r.otherTime(stated, c, bookedOf(b.state.Stated, c.Currency)), r.changedMeanwhile(stated))
+	if other != "" {
 		v.Word, v.Reason = Unknown, other+"; "+v.Reason
 	}
 	return v
+}
+
+// changedMeanwhile is why some transactions may be older than the balance, or "": they were read before the institution changed its data.
+func (r *report) changedMeanwhile(stated *Stated) string {
+	if r == nil || r.moved[stated.Currency] == "" {
+		return ""
+	}
+	return fmt.Sprintf("the institution has stated %s and then %s while its transactions were read", r.moved[stated.Currency], stated.Amount)
 }
 
 // otherTime is why a balance is of another time than the transactions, or "".

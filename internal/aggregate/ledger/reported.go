@@ -33,6 +33,7 @@ type report struct {
 	complete  bool // a transaction of the days from first to last that is not mentioned has vanished
 	from, to  string
 	partial   bool
+	moved     map[string]string // by currency: an older balance of the same day than the one that counts, if it is another
 	warnings  []error
 }
 
@@ -45,7 +46,7 @@ func readReport(a Account, c *connector.Changes) (*report, error) {
 		return nil, failure.Wrap(failure.Data, fmt.Errorf("changes of account %q list all transactions from %q to %q, which are not an interval of days", a.ID, c.From, c.To))
 	}
 	r := &report{
-		byID: map[string]*reported{}, mentioned: map[string]bool{}, removed: map[string]bool{},
+		byID: map[string]*reported{}, mentioned: map[string]bool{}, removed: map[string]bool{}, moved: map[string]string{},
 		complete: c.Complete && !c.Partial, from: c.From, to: c.To, partial: c.Partial,
 	}
 	for i := range c.Transactions {

@@ -110,6 +110,18 @@ func verdictOf(out *ledger.Result, currency string) ledger.Verdict {
 	return ledger.Verdict{Currency: currency, Word: ledger.Unknown, Reason: "nothing is known of this currency"}
 }
 
+// Deliver stores the events of decisions about an account that are recorded, and could not be stored. prepare is called first if there are any.
+func (r *Refresher) Deliver(ctx context.Context, ref account.Ref, prepare func(ctx context.Context) error) error {
+	found, err := catalog.Read(ctx, r.Catalog, func(tx catalog.Tx) (bool, error) { return tx.Get(documentKey("outbox", ref), &outbox{}) })
+	if err != nil || !found {
+		return err
+	}
+	if err := prepare(ctx); err != nil {
+		return err
+	}
+	return r.deliver(ctx, ref)
+}
+
 // deliver stores the events of the outbox of an account, if there are any, and removes them from it. Events that are stored again count once (rule 1).
 func (r *Refresher) deliver(ctx context.Context, ref account.Ref) error {
 	box, err := catalog.Read(ctx, r.Catalog, func(tx catalog.Tx) (box *outbox, err error) {

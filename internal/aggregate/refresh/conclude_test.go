@@ -146,6 +146,31 @@ func TestLeftEvents(t *testing.T) {
 	}
 }
 
+// TestDeliver stores such events before an account is removed.
+func TestDeliver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, project.CursorConnector)
+	suggestion, prepared := w.suggesting(), 0
+	deliver := func() {
+		t.Helper()
+		if err := w.Deliver(t.Context(), ref, func(context.Context) error { prepared++; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver()
+	before := len(w.events)
+	w.faults.set(3)
+	if err := w.Join(t.Context(), ref, suggestion); !errors.Is(err, errCrash) {
+		t.Fatal(err)
+	}
+	w.faults.end()
+	deliver()
+	deliver()
+	if prepared != 1 || len(w.events) != before+2 || strings.Contains(w.dump(), "outbox") {
+		t.Errorf("prepared %d times, stored %q", prepared, w.sorted())
+	}
+}
+
 // TestEventsAddedMeanwhile: events of a decision that is made while those of a refresh are stored are stored, too.
 func TestEventsAddedMeanwhile(t *testing.T) {
 	t.Parallel()
@@ -154,7 +179,10 @@ func TestEventsAddedMeanwhile(t *testing.T) {
 	w.fetch = func(ctx context.Context, _ connector.Login, _ connector.Request, d connector.Delivery) error {
 		return d.Changes(ctx, &connector.Changes{Transactions: []connector.Transaction{transaction("t9", "9.00", false)}})
 	}
-	other := *w.Refresher //nolint:govet // another process: it shares nothing but the stores
+	one := w.Refresher
+	other := &Refresher{ // another process: it shares nothing but the stores
+		Project: one.Project, Accounts: one.Accounts, Catalog: one.Catalog, Objects: one.Objects, Now: one.Now, Log: one.Log,
+	}
 	other.Accept = func(context.Context, string, []byte) (int64, string, error) { return 0, "", errCrash }
 	w.onAccept = func(string) {
 		w.onAccept = nil

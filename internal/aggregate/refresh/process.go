@@ -40,7 +40,7 @@ func (r *Refresher) Process(ctx context.Context, ref account.Ref, refresh, state
 	if strings.EqualFold(filepath.Ext(d.Name), ".csv") {
 		only = ref.Institution // whose mapping reads it
 	}
-	refused, err := r.imports.add(ctx, only, path, r.importFiles)
+	refused, err := r.imports.add(ctx, r.ImportInterval, only, path, r.importFiles)
 	if err != nil {
 		return fmt.Errorf("import %s of %s: %w", d.Name, ref, err)
 	}
@@ -125,17 +125,12 @@ type importGroup struct {
 	err     error
 }
 
-const (
-	// maxGroup bounds the files of a group.
-	maxGroup = 500
-	// groupInterval is the least time between the begins of two imports that follow each other: each makes a batch of every built-in stream, which costs
-	// more than its rows.
-	groupInterval = time.Second
-)
+// maxGroup bounds the files of a group.
+const maxGroup = 500
 
 // add imports a file with the next group, and returns why nothing of it was accepted. A group that has begun goes on when callers give up, and they wait
 // for it: its files must stay.
-func (g *importGroups) add(ctx context.Context, institution, file string, do importFunc) (refused string, err error) {
+func (g *importGroups) add(ctx context.Context, interval time.Duration, institution, file string, do importFunc) (refused string, err error) {
 	g.mu.Lock()
 	if g.pending == nil {
 		g.pending, g.running = map[string][]*importGroup{}, map[string]bool{}
@@ -148,7 +143,7 @@ func (g *importGroups) add(ctx context.Context, institution, file string, do imp
 	group.files = append(group.files, file)
 	if !g.running[institution] {
 		g.running[institution] = true
-		go g.importAll(context.WithoutCancel(ctx), institution, do)
+		go g.importAll(context.WithoutCancel(ctx), interval, institution, do)
 	}
 	g.mu.Unlock()
 	<-group.done
@@ -158,10 +153,10 @@ func (g *importGroups) add(ctx context.Context, institution, file string, do imp
 	return refused, group.err
 }
 
-// importAll imports groups until none is pending.
-func (g *importGroups) importAll(ctx context.Context, institution string, do importFunc) {
+// importAll imports groups until none is pending, each at the earliest an interval after the begin of the one before.
+func (g *importGroups) importAll(ctx context.Context, interval time.Duration, institution string, do importFunc) {
 	for {
-		next := time.After(groupInterval)
+		next := time.After(interval)
 		g.mu.Lock()
 		waiting := g.pending[institution]
 		if len(waiting) == 0 {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
@@ -24,9 +25,12 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var groups importGroups
+		const interval = time.Minute
 		var sizes []int
+		var begins []time.Time
 		gate := make(chan struct{})
 		do := func(_ context.Context, _ string, files []string) (refused []string, err error) {
+			begins = append(begins, time.Now())
 			<-gate
 			sizes = append(sizes, len(files))
 			for _, file := range files {
@@ -39,7 +43,7 @@ func TestGroups(t *testing.T) {
 		for n := range files {
 			all.Go(func() {
 				file := fmt.Sprint("file ", n)
-				if refused, err := groups.add(t.Context(), "", file, do); err != nil || refused != "refused "+file {
+				if refused, err := groups.add(t.Context(), interval, "", file, do); err != nil || refused != "refused "+file {
 					t.Errorf("%s: %q, %v", file, refused, err)
 				}
 			})
@@ -47,9 +51,15 @@ func TestGroups(t *testing.T) {
 		}
 		close(gate)
 		all.Wait()
+		<-time.After(interval) // the groups are ready for the next file only then
 		synctest.Wait()
 		if !slices.Equal(sizes, []int{1, maxGroup, maxGroup, 100}) || len(groups.pending)+len(groups.running) > 0 {
 			t.Errorf("groups of %d files", sizes)
+		}
+		for i := range begins[1:] {
+			if after := begins[i+1].Sub(begins[i]); after != interval {
+				t.Errorf("group %d begins %s after the one before", i+1, after)
+			}
 		}
 	})
 }
@@ -70,7 +80,7 @@ func TestGroupsOfInstitutions(t *testing.T) {
 	var all sync.WaitGroup
 	for _, institution := range []string{"a", "b"} {
 		all.Go(func() {
-			if _, err := groups.add(t.Context(), institution, "file", do); err != nil {
+			if _, err := groups.add(t.Context(), 0, institution, "file", do); err != nil {
 				t.Error(err)
 			}
 		})
@@ -120,7 +130,7 @@ func TestCancelledCaller(t *testing.T) {
 		returned := make(chan error, 2)
 		for range 2 {
 			go func() {
-				_, err := groups.add(ctx, "", "file", do)
+				_, err := groups.add(ctx, 0, "", "file", do)
 				returned <- err
 			}()
 		}

@@ -45,6 +45,8 @@ type Refresher struct {
 	Decrypt func(encrypted string) (vault.Secret, error)
 	// Import imports statement files as one group, and returns for each why nothing of it was accepted; empty if it was.
 	Import importFunc
+	// ImportInterval is the least time between the begins of two imports that follow each other: each costs more than the files in it.
+	ImportInterval time.Duration
 	// Accept stores events of a stream, given as lines of JSON. What is accepted again counts once. It returns how many rows are in quarantine, and
 	// why the first of them is.
 	Accept func(ctx context.Context, stream string, lines []byte) (quarantined int64, reason string, err error)

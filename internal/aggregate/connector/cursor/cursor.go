@@ -2,7 +2,7 @@
 // It guarantees that a Changes contains all pages of one state of the institution, and the newest state of each transaction in it. It must not
 // store anything.
 //
-// Setting: url, such as https://production.plaid.com. Credentials: client_id, secret, access_token.
+// Settings: url, such as https://production.plaid.com; count, how many changes one page has (500, the most that the API allows). Credentials: client_id, secret, access_token.
 package cursor
 
 import (
@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	pageSize     = 500 // the most that the API allows
+	mostCount    = 500 // changes of a page
 	mostPages    = 10_000
 	mostRestarts = 5 // of a fetch whose pages change while they are read
 )
@@ -34,6 +34,7 @@ type Connector struct{}
 type session struct {
 	requester web.Requester
 	root      *url.URL
+	count     int            // changes of a page
 	fields    map[string]any // of every request
 }
 
@@ -47,7 +48,11 @@ func (Connector) LogIn(_ context.Context, l connector.Login) (connector.Session,
 	if err != nil || root.Host == "" || root.User != nil || root.RawQuery != "" {
 		return nil, failure.Wrap(failure.Data, errors.New("log in: the setting url is not an address such as https://production.plaid.com"))
 	}
-	s := &session{web.Requester{Client: l.HTTP}, root, map[string]any{}}
+	count, err := l.Number("count", mostCount, mostCount)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{web.Requester{Client: l.HTTP}, root, count, map[string]any{}}
 	for _, name := range []string{"client_id", "secret", "access_token"} {
 		value, err := l.Credential(name)
 		if err != nil {
@@ -112,7 +117,7 @@ var (
 func (s *session) readPages(ctx context.Context, r *connector.Request, collected *collector) error {
 	at := r.Cursor
 	for range mostPages {
-		fields := map[string]any{"count": pageSize, "options": map[string]string{"account_id": r.Account}}
+		fields := map[string]any{"count": s.count, "options": map[string]string{"account_id": r.Account}}
 		if at != "" {
 			fields["cursor"] = at
 		}
