@@ -123,7 +123,7 @@ func (n *night) declare(b *nightBank) {
 	file(n.t, n.dir, "certificates/"+b.name+".pem", string(b.RootCA()))
 	timeout, person := "15s", "2m"
 	if n.accounts <= smallNight {
-		timeout, person = "3s", "15s"
+		timeout, person = "3s", "8s"
 	}
 	file(n.t, n.dir, "institutions/"+b.name+".yaml", fmt.Sprintf(`institution: %[1]s
 connector: {kind: %[2]s, ca: certificates/%[1]s.pem, timeout: %[3]s, %[4]s}

@@ -21,6 +21,8 @@ func TestSoakNightShared(t *testing.T) {
 	servers := newServers(t)
 	n := newNight(t, nightSeed(), sizeOf("ACCOUNTS", 2000))
 	servers.share(t, n.dir)
+	file(t, n.dir, "streams/marks.yaml", "stream: marks\nformat: jsonl\nid: id\ntime: at\ncolumns:\n  id: {type: string}\n  at: {type: timestamp}\n")
+	must(t, 0, "ingest", "marks", file(t, t.TempDir(), "mark.jsonl", `{"id": "a", "at": "2026-01-01T00:00:00Z"}`+"\n"), "--project", n.dir) // makes the key of identities
 	n.addAll()
 	n.bank(hopeless).mustBe(t, false)
 	n.commands = elsewhere(t, n.dir)

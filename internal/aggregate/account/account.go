@@ -86,6 +86,7 @@ type Account struct {
 	Ended     time.Time  `json:"ended,omitzero"`
 	Outcome   Outcome    `json:"outcome,omitempty"`   // of the refresh that ended last
 	Succeeded time.Time  `json:"succeeded,omitzero"`  // when a refresh was complete last
+	Covered   time.Time  `json:"covered,omitzero"`    // when one was, and the institution did not say that data was missing
 	Failures  int        `json:"failures,omitempty"`  // refreshes in a row
 	Requests  int        `json:"requests,omitempty"`  // of the refresh, to the institution
 	Attempts  int        `json:"attempts,omitempty"`  // visits of the refresh that have failed; those that could not begin do not count
@@ -124,6 +125,7 @@ type Standing struct {
 	Verdict   string    `json:"verdict,omitempty"` // PROVEN, CLAIMED, UNKNOWN or BROKEN
 	Reason    string    `json:"reason,omitempty"`
 	At        time.Time `json:"at"`
+	Partial   bool      `json:"partial,omitempty"`  // the institution says that data is missing
 	Warnings  []string  `json:"warnings,omitempty"` // of the institution
 }
 

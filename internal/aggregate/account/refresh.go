@@ -144,6 +144,9 @@ func (s *Accounts) End(ctx context.Context, r Ref, refresh int, e Ending) (ended
 		a.Since, a.Next = now, e.Next
 		if e.Err == nil {
 			a.Outcome, a.Succeeded, a.Failures = Complete, now, 0
+			if a.Standing == nil || !a.Standing.Partial {
+				a.Covered = now
+			}
 		} else {
 			a.Outcome, a.Reason, a.Class = Failed, e.Err.Error(), failure.Of(e.Err).String()
 			a.Failures++

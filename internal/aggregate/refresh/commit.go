@@ -207,7 +207,7 @@ func (r *Refresher) commitCursor(ctx context.Context, a *account.Account) error 
 // standingOf returns where an account is with a result, in its own currency.
 func standingOf(currency string, out *ledger.Result, known []ledger.Entry, c *connector.Changes, at time.Time) *account.Standing {
 	v := verdictOf(out, currency)
-	s := &account.Standing{Currency: currency, Verdict: string(v.Word), Reason: v.Reason, At: at, Warnings: c.Warnings}
+	s := &account.Standing{Currency: currency, Verdict: string(v.Word), Reason: v.Reason, At: at, Partial: c.Partial, Warnings: c.Warnings}
 	for _, w := range out.Warnings {
 		s.Warnings = append(s.Warnings, w.Error())
 	}

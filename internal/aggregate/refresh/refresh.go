@@ -208,13 +208,13 @@ func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connect
 // overlap is how many days before the last complete refresh are fetched again: institutions change what they have reported.
 const overlap = 30 * 24 * time.Hour
 
-// since returns from which day on an account is fetched. However long ago the last complete refresh is, no day after it is left out, and none is fetched
-// from before the first refresh began.
+// since returns from which day on an account is fetched. However long ago the last refresh is that was complete and had no data missing, no day after it
+// is left out, and none is fetched from before the first refresh began.
 func since(a *account.Account, c *project.Connection, now time.Time) time.Time {
-	if a.Succeeded.IsZero() {
+	if a.Covered.IsZero() {
 		return now.Add(-c.Refresh.Since)
 	}
-	return a.Succeeded.Add(-min(overlap, c.Refresh.Since))
+	return a.Covered.Add(-min(overlap, c.Refresh.Since))
 }
 
 // login returns how a session of an account is opened, and what hides its secrets in errors.

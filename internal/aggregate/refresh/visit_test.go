@@ -234,11 +234,32 @@ func TestInterval(t *testing.T) {
 	} {
 		a := &account.Account{}
 		if tt.ago > 0 {
-			a.Succeeded = begin.Add(-tt.ago)
+			a.Covered = begin.Add(-tt.ago)
 		}
 		if got := begin.Sub(since(a, &project.Connection{Refresh: project.Refresh{Since: tt.since}}, begin)); got != tt.want {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
 		}
+	}
+}
+
+// TestMissingDataIsAskedForAgain: a refresh in which the institution says that data is missing is followed by one of the same interval.
+func TestMissingDataIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, project.SimpleFINConnector)
+	var from []time.Time
+	w.fetch = func(ctx context.Context, _ connector.Login, r connector.Request, d connector.Delivery) error {
+		from = append(from, r.From)
+		return d.Changes(ctx, &connector.Changes{Account: ref.Account, Currency: "EUR", Partial: len(from) < 3, Balances: booked("1.00", "2026-03-02")})
+	}
+	for range 4 {
+		if a := w.refresh(); a.Outcome != account.Complete {
+			t.Fatalf("%+v", a)
+		}
+		w.now = w.now.Add(time.Hour)
+	}
+	const day = 24 * time.Hour
+	if first := begin.Add(-90 * day); !from[0].Equal(first) || from[1].After(first.Add(time.Hour)) || from[2].After(first.Add(2*time.Hour)) || !from[3].After(begin.Add(-31*day)) {
+		t.Errorf("data is asked for from %s on", from)
 	}
 }
 
