@@ -35,7 +35,7 @@ func openBankWith(t *testing.T, o bank.Options, days int, more map[string]string
 	t.Cleanup(b.Close)
 	files := map[string]string{"bursar.yaml": "", "bank.pem": string(b.RootCA())}
 	for name, settings := range map[string]string{
-		"ofx":       fmt.Sprintf("url: %q, bank_id: %q, days: %d", b.URL(bank.OFX), b.Accounts()[0].BankID, days),
+		"ofx":       fmt.Sprintf("url: %q, bank_id: %q, days: %d", b.URL(bank.OFX), bankIDOf(b), days),
 		"simplefin": fmt.Sprintf("days: %d", days),
 		"cursor":    fmt.Sprintf("url: %q, count: 3", b.URL(bank.Cursor)),
 	} {
@@ -57,6 +57,16 @@ func openBankWith(t *testing.T, o bank.Options, days int, more map[string]string
 		setSecrets(t, a, i, one)
 	}
 	return a, b
+}
+
+// bankIDOf is the routing number of an institution. Cards have none.
+func bankIDOf(b *bank.Bank) string {
+	for _, one := range b.Accounts() {
+		if one.BankID != "" {
+			return one.BankID
+		}
+	}
+	return "0"
 }
 
 // setSecrets puts the credentials of an account into the vault.

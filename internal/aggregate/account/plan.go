@@ -77,14 +77,15 @@ func mix(h uint64) uint64 {
 var retryBackoff = failure.Backoff{Least: 5 * time.Minute, Most: 24 * time.Hour}
 
 // AfterFailure returns when an account is due whose refresh has failed so many times in a row: at the latest after its interval, but never earlier than
-// the institution has asked for. Where only a person can help, it is never: the zero time.
+// the institution has asked for. What does not pass by itself is tried again after the interval: an institution that has delivered something unreadable may
+// deliver something else by then.
 func (r Rules) AfterFailure(ref Ref, refresh, accounts, failures int, cause error, now time.Time) time.Time {
-	if !failure.Of(cause).Retryable() || r.Every == 0 {
+	if r.Every == 0 {
 		return time.Time{}
 	}
-	next := now.Add(retryBackoff.After(failures))
-	if regular := r.Next(ref, refresh, accounts, now); regular.Before(next) {
-		next = regular
+	next := r.Next(ref, refresh, accounts, now)
+	if soon := now.Add(retryBackoff.After(failures)); failure.Of(cause).Retryable() && soon.Before(next) {
+		next = soon
 	}
 	if earliest := now.Add(failure.RetryAfter(cause)); next.Before(earliest) {
 		return earliest

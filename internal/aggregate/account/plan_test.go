@@ -85,8 +85,8 @@ func TestAfterFailure(t *testing.T) {
 		"as asked":                  {rules, 1, asked(3 * time.Hour), 3 * time.Hour, 3 * time.Hour},
 		"asked for less":            {rules, 2, asked(time.Second), 10 * time.Minute, 10 * time.Minute},
 		"asked for less, many":      {rules, 30, asked(time.Second), 54 * time.Minute, 66 * time.Minute},
-		"a person must help":        {rules, 1, failure.Wrap(failure.Data, errors.New("bad")), 0, 0},
-		"a bug":                     {rules, 1, errors.New("bug"), 0, 0},
+		"something unreadable":      {rules, 1, failure.Wrap(failure.Data, errors.New("bad")), 54 * time.Minute, 66 * time.Minute},
+		"a bug":                     {rules, 1, errors.New("bug"), 54 * time.Minute, 66 * time.Minute},
 		"only when a person asks":   {Rules{AccountDay: 1000}, 1, away, 0, 0},
 		"a long interval: in a day": {Rules{Every: 300 * time.Hour, AccountDay: 1}, 30, away, 24 * time.Hour, 24 * time.Hour},
 	} {

@@ -21,6 +21,7 @@ type chain struct {
 	bridges   []Interval // days between statements over which the balance did not change
 
 	closed        []*Statement          // statements with a closing balance, by their last days
+	atEnd         *Statement            // the last of them whose closing balance is not one of a later day
 	unbalancedSum statement.Sum         // sum of statements without balances since the last closing balance
 	spans         map[span][]*Statement // statements with both balances, by days and opening balance
 	openingCount  map[span]int          // number of statements by days and opening balance, including those still to come
@@ -70,6 +71,9 @@ func (c *chain) addLink(s *Statement) {
 	case s.Closing != "":
 		c.closed = append(c.closed, s)
 		c.unbalancedSum = statement.Sum{}
+		if !s.closesLater() {
+			c.atEnd = s
+		}
 	case s.Opening == "" && c.last() != nil && s.From > c.last().To:
 		c.unbalancedSum.Add(s.Amount)
 	}
@@ -189,7 +193,7 @@ func (c *chain) checkConsecutive(l *link) finding {
 
 // gap adds the days on which a statement was expected between the statement b and an opening balance, if there are any.
 func (c *chain) gap(b *Statement, day, opening string) bool {
-	from, to := c.expectedDays(statement.DayAfter(b.To), statement.DayBefore(day))
+	from, to := c.expectedDays(statement.DayAfter(c.last().To), statement.DayBefore(day))
 	if from == "" {
 		return false
 	}
@@ -221,9 +225,15 @@ func (t *Statement) closesAtDayEnd() bool {
 	return t.Closing != "" && t.fault == "" && t.missingPages == "" && (t.balanced() || t.closingDay == t.To)
 }
 
+// closesLater reports whether the closing balance is that of the day on which the statement was made, after its last day. Many banks state no other
+// one, whatever days are asked for.
+func (t *Statement) closesLater() bool {
+	return t.Opening == "" && t.closingDay > t.To && t.fault == "" && t.missingPages == ""
+}
+
 // checkClosing compares a closing balance with the previous one and the entries since, if both balances are those of the ends of their days.
 func (c *chain) checkClosing(l *link) finding {
-	b := c.last()
+	b := c.atEnd
 	if b == nil || !b.closesAtDayEnd() || !l.closesAtDayEnd() {
 		return finding{}
 	}
@@ -231,14 +241,14 @@ func (c *chain) checkClosing(l *link) finding {
 	made, stated := c.balanceAt(b, until), c.balanceAt(l.Statement, until)
 	if len(c.movements.upToDays) == 0 {
 		made, stated = statement.Subtract(b.Closing, statement.Subtract("0", l.Amount)), l.Closing
-		if l.From <= b.To {
+		if l.From <= b.To || b != c.last() {
 			return finding{}
 		}
 	}
 	if made == stated || c.movements.explainedByReplaced(b, l.Statement) {
 		return finding{}
 	}
-	if statement.DayAfter(b.To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
+	if statement.DayAfter(c.last().To) < l.From && c.gap(b, l.From, statement.Subtract(l.Closing, l.Amount)) {
 		return finding{}
 	}
 	return newFinding("closes", "the statement before closed with %s on %s, and the entries since of %s make %s; by what it closes with it is %s: %s is missing",

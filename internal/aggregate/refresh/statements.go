@@ -4,8 +4,12 @@ package refresh
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/format"
@@ -86,6 +90,7 @@ func (r *statementReader) EndEntry() error {
 // End ends a statement, whose interval is known now.
 func (r *statementReader) End() error {
 	r.covered = append(r.covered, interval{r.now.From, r.now.To})
+	r.now = nil // balances that are reported after it are of another kind of account
 	return nil
 }
 
@@ -93,5 +98,36 @@ func nextDay(day string) string {
 	return statement.ParseDay(day).AddDate(0, 0, 1).Format(time.DateOnly)
 }
 
-// Notice is called for other content.
-func (r *statementReader) Notice(*statement.Notice) error { return nil }
+// dueNames are how banks name the balance that is to be paid for a card, in letters alone.
+var dueNames = []string{"amountdue", "totalamountdue", "paymentdue", "balancedue"}
+
+// Notice adds the amount that is due, which OFX has among a statement's other balances. One that cannot be read is left out: it is not the bank's
+// record of the account.
+func (r *statementReader) Notice(n *statement.Notice) error {
+	if n.What != "balance" || r.now == nil {
+		return nil
+	}
+	fields := map[string]string{}
+	for _, f := range n.Fields {
+		fields[f.Name] = f.Value
+	}
+	name := strings.Map(func(r rune) rune {
+		if !unicode.IsLetter(r) {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, fields["name"])
+	amount, ok := connector.Amount(fields["value"])
+	isMoney := fields["type"] == "" || strings.EqualFold(fields["type"], "DOLLAR")
+	if !slices.Contains(dueNames, name) || !ok || !isMoney {
+		return nil
+	}
+	at := cmp.Or(fields["date"], r.now.Created)
+	if _, err := time.Parse(time.RFC3339, at); err != nil {
+		at = at[:min(len(at), len(time.DateOnly))]
+	}
+	if at != "" {
+		r.c.Balances = append(r.c.Balances, connector.Balance{Kind: connector.Due, Amount: amount, Currency: r.now.Currency, At: at})
+	}
+	return nil
+}

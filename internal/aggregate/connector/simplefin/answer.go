@@ -3,6 +3,7 @@
 package simplefin
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -47,6 +48,8 @@ type account struct {
 	Available    web.Number    `json:"available-balance"`
 	BalanceDate  web.Number    `json:"balance-date"`
 	Transactions []transaction `json:"transactions"`
+
+	Extra json.RawMessage `json:"extra"` // of any form
 }
 
 type transaction struct {
@@ -171,6 +174,9 @@ func (a *account) changes() (*connector.Changes, error) {
 		}
 		c.Balances = append(c.Balances, connector.Balance{Kind: b.kind, Amount: amount, At: at.Format(time.RFC3339)})
 	}
+	if due, ok := a.due(); ok {
+		c.Balances = append(c.Balances, connector.Balance{Kind: connector.Due, Amount: due, At: at.Format(time.RFC3339)})
+	}
 	for i := range a.Transactions {
 		t, err := a.Transactions[i].delivered()
 		if err != nil {
@@ -179,6 +185,17 @@ func (a *account) changes() (*connector.Changes, error) {
 		c.Transactions = append(c.Transactions, t)
 	}
 	return c, nil
+}
+
+// due returns what is to be paid for a card, or false if the institution states nothing that can be read: the protocol leaves open what extra has.
+func (a *account) due() (amount string, ok bool) {
+	var extra struct {
+		Due web.Number `json:"payment-due"`
+	}
+	if json.Unmarshal(a.Extra, &extra) != nil {
+		return "", false
+	}
+	return extra.Due.Amount()
 }
 
 func (t *transaction) delivered() (connector.Transaction, error) {
