@@ -62,8 +62,11 @@ func (d *delivery) Document(ctx context.Context, name string, content []byte) er
 	return d.keep(ctx, name, content, imported.ObjectName, false)
 }
 
+// ChangesFolder contains the objects that keep changes as institutions reported them. They stay, as statement files do.
+const ChangesFolder = "changes/"
+
 // changesObject is the object that keeps changes with a digest.
-func changesObject(digest string) string { return "changes/" + digest[:2] + "/" + digest }
+func changesObject(digest string) string { return ChangesFolder + digest[:2] + "/" + digest }
 
 // Changes keeps what an institution reports.
 func (d *delivery) Changes(ctx context.Context, c *connector.Changes) error {
