@@ -1,6 +1,6 @@
 //go:build linux
 
-// Servers that are told secrets: one repeats requests in its errors, one rejects the password of a user of SFTP.
+// Servers that receive secrets: one repeats requests in its errors, one rejects the password of a user of SFTP.
 
 package main
 

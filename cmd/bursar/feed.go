@@ -39,20 +39,33 @@ its cursor: what GET /v1/streams/STREAM/events answers.`,
 		Example: `  bursar feed payments
   bursar feed account_transactions --after latest --follow
   bursar feed payments --after AXCaCbI --limit 100 --json`,
-		RunE: onProject(c.openToRead, func(ctx context.Context, a *app.App, args []string) error {
-			if _, err := findStream(a, args[0]); err != nil {
-				return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.after != feed.LatestText {
+				if _, err := feed.ParseCursor(args[0], f.after); err != nil {
+					return usagef("--after: %v", err)
+				}
 			}
-			if f.follow && c.remote == nil && !a.IsShared() {
-				return usagef("--follow needs `bursar up`: without it, nothing is sealed while this command has the project")
+			err := c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.openFeed(ctx, a, args[0], &f) })
+			if f.follow && cmd.Context().Err() != nil {
+				return nil // who follows has had enough
 			}
-			return c.feed(ctx, a, args[0], &f)
-		}),
+			return err
+		},
 	}
 	cmd.Flags().StringVar(&f.after, "after", "", "begin after this `cursor`, or with \"latest\" after what is sealed now")
 	cmd.Flags().BoolVar(&f.follow, "follow", false, "go on with events as they are sealed")
 	countVar(cmd.Flags(), &f.limit, "limit", 0, "maximum number of events; 0 is all")
 	return cmd
+}
+
+func (c *cli) openFeed(ctx context.Context, a *app.App, stream string, f *feedFlags) error {
+	if _, err := findStream(a, stream); err != nil {
+		return err
+	}
+	if f.follow && c.remote == nil && !a.IsShared() {
+		return usagef("--follow needs `bursar up`: without it, nothing is sealed while this command has the project")
+	}
+	return c.feed(ctx, a, stream, f)
 }
 
 // feed prints pages to the end, or until ctx ends if it follows.
@@ -64,7 +77,7 @@ func (c *cli) feed(ctx context.Context, a *app.App, stream string, f *feedFlags)
 	for {
 		page, err := a.Feed(ctx, stream, after, feed.Limit{Rows: min(left, feedPage.Rows), Bytes: feedPage.Bytes})
 		if err != nil {
-			return unlessStopped(ctx, f.follow, err)
+			return err
 		}
 		if len(page.Events) > 0 || c.json && !printed {
 			if err := c.printPage(&page); err != nil {
@@ -77,25 +90,16 @@ func (c *cli) feed(ctx context.Context, a *app.App, stream string, f *feedFlags)
 			continue
 		}
 		if left > 0 && f.follow {
-			if err := a.AwaitEvents(ctx, stream, page.Cursor()); err == nil {
-				continue
-			} else if ctx.Err() == nil {
+			if err := a.AwaitEvents(ctx, stream, page.Cursor()); err != nil {
 				return err
 			}
+			continue
 		}
 		if !c.json {
 			fmt.Fprintf(c.err, "next: bursar feed %s --after %s\n", stream, after)
 		}
 		return nil
 	}
-}
-
-// unlessStopped returns no error if who follows has had enough.
-func unlessStopped(ctx context.Context, follow bool, err error) error {
-	if follow && ctx.Err() != nil {
-		return nil
-	}
-	return err
 }
 
 func (c *cli) printPage(page *feed.Page) error {

@@ -20,8 +20,8 @@ import (
 // unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files, spools and
-// archives, which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
+// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files, changes that
+// institutions reported, spools and archives, which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
 func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
