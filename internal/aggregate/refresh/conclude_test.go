@@ -27,7 +27,7 @@ func TestEndings(t *testing.T) {
 	}{
 		"complete":    {Ending{}, nil, account.Complete, "", time.Hour},
 		"away":        {Ending{Err: away}, nil, account.Failed, "away", 5 * time.Minute},
-		"bad":         {Ending{Err: failure.Wrap(failure.Data, errors.New("closed"))}, nil, account.Failed, "closed", 0},
+		"bad":         {Ending{Err: failure.Wrap(failure.Data, errors.New("closed"))}, nil, account.Failed, "closed", time.Hour},
 		"question":    {Ending{Unanswered: true}, &connector.QuestionError{Question: "code?"}, account.Failed, `nobody has answered the question "code?" in time; ` + "`bursar account refresh acme/checking:42/€` tries again", 0},
 		"credentials": {Ending{Unanswered: true}, &connector.CredentialsError{}, account.Failed, "nobody has set new credentials in time: the institution rejects the credentials; `bursar", 0},
 	} {

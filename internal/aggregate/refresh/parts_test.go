@@ -114,7 +114,7 @@ func TestEntries(t *testing.T) {
 	} {
 		steps = append(steps, r.Entry(e), r.Detail(nil), r.EndEntry())
 	}
-	for _, err := range append(steps, r.End(), r.Notice(nil)) {
+	for _, err := range append(steps, r.Notice(&statement.Notice{}), r.End()) {
 		if err != nil {
 			t.Fatal(err)
 		}
