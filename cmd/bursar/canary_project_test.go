@@ -155,7 +155,7 @@ func (p *canaryProject) addPrograms() {
 	p.account("declares", "main", nil)
 	p.program("silent", "", canaryRecords)
 	p.account("silent", "main", nil)
-	p.program("failing", ", env: {TOKEN: \"vault:token\"}", "env >&2\ncat $2 >&2\necho \"broken by $TOKEN\" >&2\nexit 3\n")
+	p.program("failing", ", env: {TOKEN: \"vault:token\"}", "env >&2\ncat $2 >&2\necho \"broken by $TOKEN\" >&2\nexit 65\n")
 	p.account("failing", "main", map[string]string{"password": canary("config")})
 	address, key := refusingSFTP(p.t)
 	p.institution("sftp", fmt.Sprintf("kind: files, url: \"sftp://%s/in\", host_key: %q", address, key))
