@@ -47,7 +47,7 @@ its cursor: what GET /v1/streams/STREAM/events answers.`,
 			}
 			err := c.openToRead(cmd, func(ctx context.Context, a *app.App) error { return c.openFeed(ctx, a, args[0], &f) })
 			if f.follow && cmd.Context().Err() != nil {
-				return nil // who follows has had enough
+				err = nil // who follows has had enough
 			}
 			return err
 		},
