@@ -83,7 +83,7 @@ func TestCheckJobErrors(t *testing.T) {
 }
 
 // notOfTasks are the commands that a task cannot be.
-var notOfTasks = []string{"init", "check", "stream", "up", "worker", "token", "vault", "temporal", "institution", "account", "job", "guard", "repair", "demo", "bench", "version"}
+var notOfTasks = []string{"init", "check", "stream", "up", "worker", "token", "vault", "temporal", "institution", "account", "job", "feed", "guard", "repair", "demo", "bench", "version"}
 
 // TestCheckTaskCommands: every command is one of tasks or is not, and every command of tasks exists.
 func TestCheckTaskCommands(t *testing.T) {

@@ -105,7 +105,7 @@ func (c *cli) commands() []commandGroup {
 		{"Accounts:", []*cobra.Command{c.institutionCommand(), c.accountCommand()}},
 		{"Jobs:", []*cobra.Command{c.jobCommand()}},
 		{"Questions:", []*cobra.Command{
-			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(),
+			c.completenessCommand(), c.statusCommand(), c.getCommand(), c.traceCommand(), c.exportCommand(), c.exceptionsCommand(), c.unkeyedCommand(), c.feedCommand(),
 		}},
 		{"Warehouse:", []*cobra.Command{c.publishCommand(), c.loadCommand(), c.modelCommand(), c.queryCommand(), c.archiveCommand(), c.restoreCommand()}},
 		{"Proof:", []*cobra.Command{c.verifyCommand(), c.repairCommand()}},

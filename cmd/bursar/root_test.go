@@ -34,7 +34,7 @@ func TestEveryCommandHasAGroup(t *testing.T) {
 			executed = append(executed, cmd.Name())
 		}
 	}
-	want := "worker token ingest import run quarantine retract rebuild institution account job completeness status get trace export exceptions unkeyed publish load model query archive restore verify"
+	want := "worker token ingest import run quarantine retract rebuild institution account job completeness status get trace export exceptions unkeyed feed publish load model query archive restore verify"
 	if got := strings.Join(executed, " "); got != want {
 		t.Errorf("`bursar up` executes\n%s, want\n%s", got, want)
 	}

@@ -106,8 +106,11 @@ func vaultReferences(credentials map[string]string) error {
 	return nil
 }
 
-// RemoveAccount forgets an account. The events that were stored of it stay.
+// RemoveAccount forgets an account. The events of it stay; those that a decision could not store yet are stored before.
 func (a *App) RemoveAccount(ctx context.Context, ref account.Ref) error {
+	if err := a.refresher().Deliver(ctx, ref, a.beginRefreshing); err != nil {
+		return err
+	}
 	return a.Accounts().Remove(ctx, ref)
 }
 
@@ -210,42 +213,35 @@ func (a *App) RefreshAccount(ctx context.Context, ref account.Ref, watch func(*a
 	if err := a.beginRefreshing(ctx); err != nil {
 		return nil, false, err
 	}
-	if joined, err = a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection)); err != nil {
-		return nil, false, err
-	}
-	begun, err := a.Accounts().Get(ctx, ref)
-	if err != nil {
-		return nil, joined, err
-	}
 	starter, err := a.refreshStarter(ctx)
 	if err != nil {
-		return nil, joined, err
+		return nil, false, err
 	}
-	if err := resumeRefresh(ctx, starter, begun); err != nil {
-		return nil, joined, err
+	begun, joined, err := a.Accounts().AskNow(ctx, ref, refresh.RulesOf(i.Connection))
+	if err != nil {
+		return nil, false, err
 	}
-	one, err = a.awaitRefresh(ctx, starter, begun, watch)
+	one, err = a.awaitRefresh(ctx, starter, account.Refresh{Ref: ref, Number: begun.Refresh}, watch)
 	return one, joined, err
 }
 
 // resumeRefresh starts the workflow of a refresh that has begun, unless it runs, and notifies it of what a person has done while no process was up.
 func resumeRefresh(ctx context.Context, starter flow.Starter, begun *account.Account) error {
-	err := starter.Start(ctx, begun.Ref)
+	err := starter.Start(ctx, account.Refresh{Ref: begun.Ref, Number: begun.Refresh})
 	if err == nil && begun.IsAnswered() {
 		err = starter.Notify(ctx, begun.Ref)
 	}
 	return err
 }
 
-// pollsBeforeStart is after how many looks a refresh that has not begun is started again.
-const pollsBeforeStart = 10
+// startPolls is after how many looks the workflow of a refresh that has not gone on is started again: that of the one before may have been about to end.
+const startPolls = 10
 
-// awaitRefresh waits until the refresh that runs in a record has ended. One that does not begin is started again: the workflow that was joined may
-// have been that of the refresh before, which was about to end.
-func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun *account.Account, watch func(*account.Account)) (*account.Account, error) {
+// awaitRefresh starts the workflow of a refresh, unless it runs, and waits until the refresh has ended.
+func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun account.Refresh, watch func(*account.Account)) (*account.Account, error) {
 	ticker := time.NewTicker(refreshPoll)
 	defer ticker.Stop()
-	for polls := 1; ; polls++ {
+	for polls := 0; ; polls++ {
 		one, err := a.Accounts().Get(ctx, begun.Ref)
 		if err != nil {
 			return nil, err
@@ -253,11 +249,11 @@ func (a *App) awaitRefresh(ctx context.Context, starter flow.Starter, begun *acc
 		if watch != nil {
 			watch(one)
 		}
-		if !one.Running || one.Ended.After(begun.Ended) {
+		if !one.IsRunning(begun.Number) {
 			return one, nil
 		}
-		if one.Begun.IsZero() && polls%pollsBeforeStart == 0 {
-			if err := starter.Start(ctx, one.Ref); err != nil {
+		if polls == 0 || polls%startPolls == 0 && one.Begun.IsZero() {
+			if err := resumeRefresh(ctx, starter, one); err != nil {
 				return one, err
 			}
 		}

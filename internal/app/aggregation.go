@@ -56,6 +56,9 @@ func (a *App) Accounts() *account.Accounts {
 	return &account.Accounts{Catalog: a.catalog, Now: time.Now}
 }
 
+// importInterval is the time between two imports of fetched files: each makes a batch of every built-in stream, which costs more than its rows.
+const importInterval = time.Second
+
 // refresher returns what refreshes accounts.
 func (a *App) refresher() *refresh.Refresher {
 	g := &a.aggregation
@@ -66,7 +69,7 @@ func (a *App) refresher() *refresh.Refresher {
 			Pool:    &limit.Pool{Process: a.workerName(), Lease: a.leaseInstitution, OnBreaker: a.noteBreaker},
 			Scratch: a.Events.Scratch, Now: time.Now, Log: a.log,
 			Resolve: references.Resolve, Decrypt: references.Decrypt,
-			Import: a.importFetched, Accept: a.acceptFetched, OnEnd: a.refreshed,
+			Import: a.importFetched, ImportInterval: importInterval, Accept: a.acceptFetched, OnEnd: a.refreshed,
 		}
 	})
 	return g.refresher
@@ -75,7 +78,7 @@ func (a *App) refresher() *refresh.Refresher {
 // refreshed reports the end of a refresh.
 func (a *App) refreshed(one *account.Account) {
 	if one.Outcome != account.Complete {
-		a.log.Warn("an account could not be refreshed", "account", one.Ref.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
+		a.log.Warn("an account could not be refreshed", "account", one.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
 	}
 	if a.hooks.OnRefreshed != nil {
 		a.hooks.OnRefreshed(one)

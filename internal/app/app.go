@@ -18,6 +18,7 @@ import (
 	"bursar/internal/duck"
 	"bursar/internal/durable"
 	"bursar/internal/event"
+	"bursar/internal/event/feed"
 	"bursar/internal/event/identity"
 	"bursar/internal/event/live/spool"
 	eventverify "bursar/internal/event/verify"
@@ -77,6 +78,7 @@ type App struct {
 	importLock    keyed.Mutex // one import of statements at a time
 	loadLocks     keyed.Mutex // one load of a name at a time
 	followers     followers
+	feed          *feed.Reader
 	live          sync.Map // stream → *live.Intake, while the project is up
 	shared        membership
 	hooks         Hooks
@@ -227,6 +229,7 @@ func (a *App) compose(objects object.Local, records catalog.Catalog, scratch str
 		o.Threads = runtime.GOMAXPROCS(0)
 	}
 	a.Events = &event.Store{Objects: objects, Catalog: records, Scratch: scratch, Duck: o, Workers: o.Threads, Now: time.Now, Log: a.log, Secret: secret}
+	a.feed = feed.New(a.Events)
 	step := o
 	if a.spools = spool.Spools(spool.Folders(filepath.Join(a.state, "spool"))); a.Project.Config.IsShared() {
 		a.spools = spool.InObjects(objects)

@@ -27,6 +27,8 @@ const (
 	leastAhead = 8
 	// decideAgain is the time between two decisions while more accounts are due than are begun.
 	decideAgain = 300 * time.Millisecond
+	// breakerAge is how long after its end the record of a breaker counts: each attempt makes a new one, unless what decides about them was lost.
+	breakerAge = 10 * time.Minute
 )
 
 // Decide begins the refreshes that are due. Institutions that do not work are left alone.
@@ -35,16 +37,14 @@ func (s refreshSteps) Decide(ctx context.Context) (out flow.Decision, err error)
 		if i.Connection == nil {
 			continue
 		}
-		begun, err := s.decideInstitution(ctx, i)
-		if err != nil {
-			return out, err
-		}
+		begun, one := s.decideInstitution(ctx, i)
+		err = errors.Join(err, one)
 		out.Start = append(out.Start, begun.Start...)
 		if !begun.Again.IsZero() && (out.Again.IsZero() || begun.Again.Before(out.Again)) {
 			out.Again = begun.Again
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 func (s refreshSteps) decideInstitution(ctx context.Context, i *project.Institution) (account.Begun, error) {
@@ -57,7 +57,7 @@ func (s refreshSteps) decideInstitution(ctx context.Context, i *project.Institut
 		return account.Begun{Again: b.Until}, nil
 	}
 	ahead := max(leastAhead, aheadPerSession*i.Connection.Limits.Sessions)
-	if b.State != "" {
+	if b.State != "" && now.Sub(b.Until) < breakerAge {
 		ahead = 1 // the one that tries whether it works again
 	}
 	begun, err := s.Accounts().Due(ctx, i.Name, refresh.RulesOf(i.Connection), ahead)
@@ -68,15 +68,15 @@ func (s refreshSteps) decideInstitution(ctx context.Context, i *project.Institut
 }
 
 // Fetch visits the institution of an account.
-func (s refreshSteps) Fetch(ctx context.Context, ref account.Ref) (flow.Fetched, error) {
+func (s refreshSteps) Fetch(ctx context.Context, one account.Refresh) (flow.Fetched, error) {
 	ctx, diskErr, endWatch := s.disk.watch(ctx)
 	defer endWatch()
-	v, err := s.refresher.Visit(ctx, ref)
+	v, err := s.refresher.Visit(ctx, one.Ref, one.Number)
 	if err != nil {
 		return flow.Fetched{}, errors.Join(diskErr(), err)
 	}
-	out := flow.Fetched{Refresh: v.Refresh, Statements: v.Statements, Waits: v.Waits}
-	if i := s.Project.Institution(ref.Institution); v.Waits && i != nil && i.Connection != nil {
+	out := flow.Fetched{Ended: v.Ended, Statements: v.Statements, Waits: v.Waits}
+	if i := s.Project.Institution(one.Institution); v.Waits && i != nil && i.Connection != nil {
 		if out.Wait = i.Connection.Login.Credentials; v.Question {
 			out.Wait = i.Connection.Login.Answer
 		}
@@ -85,20 +85,20 @@ func (s refreshSteps) Fetch(ctx context.Context, ref account.Ref) (flow.Fetched,
 }
 
 // Process imports a statement file of a refresh.
-func (s refreshSteps) Process(ctx context.Context, ref account.Ref, number, statement int) error {
+func (s refreshSteps) Process(ctx context.Context, one account.Refresh, statement int) error {
 	ctx, diskErr, endWatch := s.disk.watch(ctx)
 	defer endWatch()
-	if err := s.refresher.Process(ctx, ref, number, statement); err != nil {
+	if err := s.refresher.Process(ctx, one.Ref, one.Number, statement); err != nil {
 		return errors.Join(diskErr(), err)
 	}
 	return nil
 }
 
 // Conclude judges what a refresh has fetched, and ends it.
-func (s refreshSteps) Conclude(ctx context.Context, ref account.Ref, number int, how flow.Ending) error {
+func (s refreshSteps) Conclude(ctx context.Context, one account.Refresh, how flow.Ending) error {
 	ctx, diskErr, endWatch := s.disk.watch(ctx)
 	defer endWatch()
-	err := s.refresher.Conclude(ctx, ref, number, refresh.Ending{Unanswered: how.Unanswered, Err: how.Err})
+	err := s.refresher.Conclude(ctx, one.Ref, one.Number, refresh.Ending{Unanswered: how.Unanswered, Err: how.Err})
 	if errors.As(err, new(*account.NotFoundError)) {
 		return nil // it was removed
 	}

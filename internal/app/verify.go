@@ -119,7 +119,7 @@ func (a *App) VerifyProject(ctx context.Context, o verify.Options, progress func
 		}
 		v.add(c, "it is the key that ids are digested with", v.Events.Secret.Verify())
 	}
-	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkWarehouse, v.checkJobs, v.checkUnknownObjects} {
+	for _, check := range []func(context.Context) error{v.checkStreams, v.checkOriginals, v.checkPipelines, v.checkSpools, v.checkWarehouse, v.checkJobs, v.checkAccounts, v.checkUnknownObjects} {
 		if err := check(ctx); err != nil {
 			return VerifiedProject{}, err
 		}

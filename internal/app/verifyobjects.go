@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"bursar/internal/aggregate/refresh"
 	"bursar/internal/event"
 	"bursar/internal/event/live/spool"
 	"bursar/internal/job/chunk"
@@ -19,8 +20,8 @@ import (
 // unknownObjects are the objects that the catalog does not know. Unfinished ones are from an interrupted attempt.
 type unknownObjects struct{ unexpected, unfinished []string }
 
-// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files, spools and
-// archives, which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
+// findUnknownObjects lists the objects that the catalog does not know, except files of dedupe indexes, statement files, changes that
+// institutions reported, spools and archives, which have checks of their own. Other work may continue meanwhile, so unexpected objects count only if a second look finds them again.
 func (a *App) findUnknownObjects(ctx context.Context) (u unknownObjects, err error) {
 	if u, err = a.listUnknownObjects(ctx); err != nil || len(u.unexpected) == 0 {
 		return u, err
@@ -70,11 +71,13 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 		return u, err
 	}
 	unfinished = append(unfinished, dropped...)
-	var ofJobs []string
+	var ofJobs, ofRefreshes []string
 	for _, name := range names {
 		switch {
 		case strings.HasPrefix(name, chunk.ObjectPrefix):
 			ofJobs = append(ofJobs, name)
+		case strings.HasPrefix(name, refresh.ChangesPrefix):
+			ofRefreshes = append(ofRefreshes, name)
 		case known[name], isDedupeObject(name), isSpoolObject(name), strings.HasPrefix(name, "statements/"), strings.HasPrefix(name, archive.Folder):
 		case event.HasAnyPrefix(name, unfinished), a.Verifier.Unfinished(ctx, name):
 			u.unfinished = append(u.unfinished, name)
@@ -83,12 +86,17 @@ func (a *App) listUnknownObjects(ctx context.Context) (u unknownObjects, err err
 		}
 	}
 	unexpected, ofAttempts, err := a.work().Unknown(ctx, ofJobs)
+	if err != nil {
+		return u, err
+	}
+	u.unexpected, u.unfinished = append(u.unexpected, unexpected...), append(u.unfinished, ofAttempts...)
+	ofAttempts, unexpected, err = refresh.UnknownChanges(ctx, a.Accounts(), ofRefreshes)
 	u.unexpected, u.unfinished = append(u.unexpected, unexpected...), append(u.unfinished, ofAttempts...)
 	return u, err
 }
 
 // objectFolders contain all objects that a project names.
-var objectFolders = []string{chunk.ObjectPrefix, "pipelines/", "spool/", "statements/", "streams/", archive.Folder}
+var objectFolders = []string{refresh.ChangesPrefix, chunk.ObjectPrefix, "pipelines/", "spool/", "statements/", "streams/", archive.Folder}
 
 // listObjects lists all objects. In a bucket only those in the project's folders: what is beside them may be below the prefix of another
 // project.

@@ -123,5 +123,5 @@ func excludedSQL(batches []Batch) string {
 	if len(out) == 0 {
 		return ""
 	}
-	return " WHERE " + receivedSQL + " NOT IN (" + strings.Join(out, ", ") + ")"
+	return " WHERE " + ReceivedSQL + " NOT IN (" + strings.Join(out, ", ") + ")"
 }

@@ -100,6 +100,12 @@ func activeOf(tx catalog.Tx, stream string) ([]Retraction, error) {
 	return active(list), err
 }
 
+// RetractionsOf returns what is excluded from the views of one batch.
+func RetractionsOf(tx catalog.Tx, stream string, batch uint64) ([]Retraction, error) {
+	list, err := listRetractions(tx, retractionKind.key(stream, batch)+"/", noLimit)
+	return active(list), err
+}
+
 // LastRetraction returns the number of a stream's last retraction; 0 is none. They are numbered from 1 without gaps.
 func LastRetraction(tx catalog.Tx, stream string) (uint64, error) {
 	state, err := GetState(tx, stream)

@@ -175,10 +175,10 @@ func UnkeyedSQL(files object.Files, e *project.Events, s *project.Stream, batche
 	return fmt.Sprintf("SELECT * FROM (%s) WHERE %s", viewSQL(files, s, batches, true), e.Unkeyed(s.Name))
 }
 
-// receivedSQL is the receipt order of an event, as dedupe.PlaceOf, minus 2^63 so that it fits a BIGINT.
-var receivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (dedupe.MaxFile+1)/2, int64(dedupe.MaxRow+1), RowColumn)
+// ReceivedSQL is the receipt order of an event, as dedupe.PlaceOf, minus 2^63 so that it fits a BIGINT.
+var ReceivedSQL = fmt.Sprintf("((%s - %d) * %d + %s)", FileColumn, (dedupe.MaxFile+1)/2, int64(dedupe.MaxRow+1), RowColumn)
 
-// receivedAs returns the value of receivedSQL for a row.
+// receivedAs returns the value of ReceivedSQL for a row.
 func receivedAs(row Place) int64 {
 	return (int64(row.File)-(dedupe.MaxFile+1)/2)*(dedupe.MaxRow+1) + row.Row
 }
@@ -188,7 +188,7 @@ func foldedColumn(e *project.Events, s *project.Stream, f column.Field) string {
 	own := ""
 	switch {
 	case f.Name == project.ReceivedColumn && s.Versions:
-		return receivedSQL + " AS " + f.Name
+		return ReceivedSQL + " AS " + f.Name
 	case f.Name == project.StreamColumn && s.Column(f.Name) == nil:
 		return duck.Literal(s.Name) + " AS " + column.QuoteIdentifier(f.Name)
 	case f.Name == FileColumn, f.Name == RowColumn, s.Column(f.Name) != nil && !s.Column(f.Name).Origin:

@@ -108,6 +108,14 @@ func Throttle(after time.Duration, err error) error {
 	return &classified{error: err, class: Throttled, after: after}
 }
 
+// Delay returns err with its class and the same text. It should not be retried before after has passed. It returns nil for nil.
+func Delay(after time.Duration, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &classified{error: err, class: Of(err), after: after}
+}
+
 // RetryAfter returns how long to wait before a retry, or 0 if the error does not know.
 func RetryAfter(err error) time.Duration {
 	var w retryAfterError

@@ -98,7 +98,7 @@ func TestInit(t *testing.T) {
 		}
 	}
 	for _, example := range []string{"nosuch", "..", "shop/streams", "shop/bursar.yaml", "."} {
-		if err := Init(filepath.Join(t.TempDir(), "x"), example); err == nil || !strings.Contains(err.Error(), "use one of reminders, shop") {
+		if err := Init(filepath.Join(t.TempDir(), "x"), example); err == nil || !strings.Contains(err.Error(), "use one of aggregation, reminders, shop") {
 			t.Errorf("example %q gives %v", example, err)
 		}
 	}

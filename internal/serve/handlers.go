@@ -109,14 +109,11 @@ func (l *boundedList) add(item any) error {
 
 // list sends the rows that walk adds. Only maxHeavyQueries lists are built at a time, since each may read all stored data.
 func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk func(ctx context.Context, add func(any) error) error) error {
-	l := boundedList{limit: defaultListRows, items: []json.RawMessage{}}
-	if text := r.Form.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxListRows {
-			return refuse(http.StatusBadRequest, "limit is not a number from 1 to 10000", "")
-		}
-		l.limit = n
+	rows, err := limitParameter(r)
+	if err != nil {
+		return err
 	}
+	l := boundedList{limit: rows, items: []json.RawMessage{}}
 	rc := http.NewResponseController(w)
 	_ = rc.SetWriteDeadline(time.Time{}) // only writers of tests do not support deadlines
 	if err := s.heavyQueries.Acquire(r.Context(), 1); err != nil {
@@ -129,6 +126,19 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, name string, walk 
 	_ = rc.SetWriteDeadline(time.Now().Add(responseTimeout))
 	writeJSON(w, http.StatusOK, map[string]any{name: l.items, "more": l.more})
 	return nil
+}
+
+// limitParameter returns the number of rows that a client wants at most.
+func limitParameter(r *http.Request) (int, error) {
+	text := r.Form.Get("limit")
+	if text == "" {
+		return defaultListRows, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxListRows {
+		return 0, refuse(http.StatusBadRequest, "limit is not a number from 1 to 10000", "")
+	}
+	return n, nil
 }
 
 func (s *Server) exceptions(w http.ResponseWriter, r *http.Request) error {

@@ -15,6 +15,8 @@ import (
 type metrics struct {
 	requests *prometheus.CounterVec
 	events   *prometheus.CounterVec
+	fed      *prometheus.CounterVec
+	waiting  prometheus.Gauge
 	runs     *prometheus.CounterVec
 	bytes    prometheus.Gauge
 	handler  http.Handler
@@ -81,6 +83,12 @@ func newMetrics(others []Counter, sums []Sums) *metrics {
 		events: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bursar_events_total", Help: "Events acknowledged over HTTP, by stream and outcome.",
 		}, []string{"stream", "as"}),
+		fed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "bursar_feed_events_total", Help: "Events sent to clients that read the feed of a stream.",
+		}, []string{"stream"}),
+		waiting: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "bursar_feed_waiting", Help: "Requests that wait for events now.",
+		}),
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "bursar_runs_published_total", Help: "Runs published since the process started, by pipeline.",
 		}, []string{"pipeline"}),
@@ -89,7 +97,7 @@ func newMetrics(others []Counter, sums []Sums) *metrics {
 		}),
 	}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(m.requests, m.events, m.runs, m.bytes, collectors.NewGoCollector(),
+	registry.MustRegister(m.requests, m.events, m.fed, m.waiting, m.runs, m.bytes, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	for _, c := range others {
 		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: c.Name, Help: c.Help}, func() float64 { return float64(c.Value()) }))

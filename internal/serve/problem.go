@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"bursar/internal/event/feed"
 	"bursar/internal/failure"
 	"bursar/internal/object"
 	"bursar/internal/reconcile"
@@ -101,6 +102,8 @@ func describe(err error) (status int, p problem) {
 		return http.StatusNotFound, p
 	case errors.As(err, new(*query.UnpublishedError)), errors.As(err, new(*ConflictError)):
 		return http.StatusConflict, p
+	case errors.As(err, new(*feed.GoneError)):
+		return http.StatusGone, p
 	case class == failure.Data:
 		return http.StatusBadRequest, p
 	case class == failure.Throttled:

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"bursar/internal/event"
+	"bursar/internal/event/feed"
 	"bursar/internal/event/live"
 	"bursar/internal/event/live/answers"
 	"bursar/internal/failure"
@@ -36,6 +37,10 @@ type Project interface {
 	// Accept accepts the events of a request. Once it returns they are durable and count exactly once, so that a client may
 	// repeat a request after any error.
 	Accept(ctx context.Context, stream string, r live.Request) (answers.Answer, error)
+	// Feed returns the sealed events of a stream after a cursor. The text may also be empty, for all events, or feed.LatestText.
+	Feed(ctx context.Context, stream, after string, limit feed.Limit) (feed.Page, error)
+	// AwaitEvents waits until a batch is sealed after a cursor, or ctx ends. Many may wait.
+	AwaitEvents(ctx context.Context, stream string, after feed.Cursor) error
 }
 
 // Accept accepts the events of a request, like Project.Accept.
@@ -88,12 +93,18 @@ type Server struct {
 	requestPrefix  string        // of request ids
 	lastRequest    atomic.Uint64 // of the last request
 	cancelRequests context.CancelFunc
+
+	feedWaiting *semaphore.Weighted
+	serving     context.Context // ends when Stop begins, so that nobody waits for events any more
+	endServing  context.CancelFunc
 }
 
 // New returns a server. It is ready once Serve is called.
 func New(o Options) *Server {
 	serverCtx, cancelRequests := context.WithCancel(context.Background())
 	s := &Server{options: o, metrics: newMetrics(o.Counters, o.Sums), heavyQueries: semaphore.NewWeighted(maxHeavyQueries), cancelRequests: cancelRequests, bodyTimeout: bodyTimeout}
+	s.feedWaiting = semaphore.NewWeighted(maxWaiting)
+	s.serving, s.endServing = context.WithCancel(serverCtx)
 	s.backends.backends, s.backends.log = o.Backends, o.Log
 	s.requestPrefix = rand.Text()[:8] + "-"
 	s.bodyPool.limit, s.bodyPool.reading = semaphore.NewWeighted(maxPoolBytes), map[*reservation]bool{}
@@ -133,6 +144,7 @@ func (s *Server) routes() []route {
 		{"GET /v1/pipelines/{pipeline}/artifacts", access.Read, s.artifact, []string{"key", "as_of", "history"}},
 		{"GET /v1/pipelines/{pipeline}/exceptions", access.Read, s.exceptions, []string{"limit"}},
 		{"GET /v1/streams/{stream}/quarantine", access.Read, s.quarantine, []string{"limit", "dismissed"}},
+		{"GET /v1/streams/{stream}/events", access.Read, s.feed, []string{"after", "limit", "wait"}},
 		{"POST /v1/streams/{stream}/events", access.Events, s.events, []string{}},
 		{"GET /metrics", access.Read, s.metrics.serve, nil},
 	}
@@ -182,6 +194,7 @@ func (s *Server) ServeCommands(l net.Listener) error {
 // Stop accepts no more requests and waits up to grace for the running ones. Then it cancels them and waits up to last.
 func (s *Server) Stop(grace, last time.Duration) error {
 	s.ready.Store(false)
+	s.endServing()
 	patience, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	defer s.cancelRequests()

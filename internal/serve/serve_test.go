@@ -35,6 +35,7 @@ type fakeProject struct {
 	bodies []string
 	accept func(ctx context.Context, r live.Request) (answers.Answer, error)
 	run    func(ctx context.Context, c Command, out, err io.Writer) int
+	await  func(ctx context.Context) error // for events; nil: there are some
 }
 
 func (s *fakeProject) Status(context.Context) ([]query.Status, error) {
@@ -193,6 +194,7 @@ func (a *api) do(c apiCall) (apiResponse, string) {
 const (
 	artifacts = "GET /v1/pipelines/{pipeline}/artifacts"
 	posting   = "POST /v1/streams/{stream}/events"
+	feeding   = "GET /v1/streams/{stream}/events"
 	payments  = "/v1/streams/payments/events"
 )
 
@@ -231,6 +233,15 @@ func TestAnswers(t *testing.T) {
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine"}, 200, `{"more":false,"rows":[{"ref":"3:1","batch":1,"file":"f","row":1,"column":"","reason":"r","raw":"","bytes":"/w=="}]}`},
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=true"}, 200, `[{"ref":"3:2","batch":1,"file":"f","row":2,"column":"","reason":"r","raw":"x","dismissed":{"reason":"nothing","at":"2026-01-01T00:00:00Z"}}]`},
 		{apiCall{pattern: "GET /v1/streams/{stream}/quarantine", path: "/v1/streams/payments/quarantine?dismissed=perhaps"}, 400, `not true or false`},
+		{apiCall{pattern: feeding, path: payments + "?limit=2"}, 200, `{"events":[{"id":"<1>"},{"id":"<2>"}],"next":"` + fedTo(2) + `","more":true,"retractions":7}`},
+		{apiCall{pattern: feeding, path: payments + "?after=" + fedTo(2)}, 200, `{"events":[{"id":"<3>"}],"next":"` + fedTo(3) + `","more":false,"retractions":7}`},
+		{apiCall{pattern: feeding, path: payments + "?after=latest"}, 200, `{"events":[],"next":"` + fedTo(3) + `","more":false,"retractions":7}`},
+		{apiCall{pattern: feeding, path: payments + "?after=x"}, 400, "not a cursor"},
+		{apiCall{pattern: feeding, path: payments + "?wait=31"}, 400, "wait"},
+		{apiCall{pattern: feeding, path: payments + "?limit=10001"}, 400, "limit"},
+		{apiCall{pattern: feeding, path: "/v1/streams/gone/events"}, 410, "batch 1 is lost; use another cursor"},
+		{apiCall{pattern: feeding, path: "/v1/streams/none/events"}, 404, "stream none not found"},
+		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, `bursar_feed_events_total{stream="payments"} 3`},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_requests_total"},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, "bursar_cache_hits_total 7"},
 		{apiCall{pattern: "GET /metrics", path: "/metrics"}, 200, `bursar_job_slots_total{job="calls",state="done"} 3`},
@@ -253,7 +264,11 @@ func TestNoRoute(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
 	for path, want := range map[string]int{"/": 404, "/v1/none": 404, "/v1/status/": 404, "/v1/commands": 404, payments: 405} {
-		answer, err := a.http.Client().Get(a.http.URL + path)
+		r, err := http.NewRequestWithContext(t.Context(), map[bool]string{true: http.MethodDelete, false: http.MethodGet}[want == 405], a.http.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := a.http.Client().Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +277,7 @@ func TestNoRoute(t *testing.T) {
 		if answer.StatusCode != want || !strings.HasPrefix(string(body), `{"error":{"class":"request"`) {
 			t.Errorf("%s: %d %s, want %d", path, answer.StatusCode, body, want)
 		}
-		if want == 405 && answer.Header.Get("Allow") != "POST" {
+		if want == 405 && answer.Header.Get("Allow") != "GET, HEAD, POST" {
 			t.Errorf("%s allows %q", path, answer.Header.Get("Allow"))
 		}
 	}
@@ -296,6 +311,7 @@ func TestScopes(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, &fakeProject{})
 	queries := []apiCall{
+		{pattern: feeding, path: payments},
 		{pattern: "GET /v1/status", path: "/v1/status"},
 		{pattern: artifacts, path: "/v1/pipelines/orders/artifacts?key=o"},
 		{pattern: "GET /v1/pipelines/{pipeline}/exceptions", path: "/v1/pipelines/orders/exceptions"},

@@ -92,6 +92,8 @@ func ActivityError(err error) error {
 		options.NextRetryDelay = cmp.Or(failure.RetryAfter(err), defaultThrottleDelay)
 	case d.Declined:
 		options.NextRetryDelay = declinedDelay
+	case class == failure.Transient:
+		options.NextRetryDelay = failure.RetryAfter(err) // 0: as the retry policy of the activity says
 	}
 	return temporal.NewApplicationErrorWithOptions(plain, class.String(), options)
 }

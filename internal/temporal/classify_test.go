@@ -36,6 +36,7 @@ func TestActivityErrorRoundTrip(t *testing.T) {
 		{"bug", cause, failure.Bug, 1, 0},
 		{"data", failure.Wrap(failure.Data, cause), failure.Data, 1, 0},
 		{"transient", failure.Wrap(failure.Transient, cause), failure.Transient, 1, 0},
+		{"transient with a delay", failure.Delay(time.Minute, failure.Wrap(failure.Transient, cause)), failure.Transient, 1, time.Minute},
 		{"throttled", failure.Throttle(time.Minute, cause), failure.Throttled, 1, time.Minute},
 		{"throttled without a delay", failure.Throttle(0, cause), failure.Throttled, 1, defaultThrottleDelay},
 		{"exit code", fmt.Errorf("merge: %w", exiting{code: 4}), failure.Data, 4, 0},

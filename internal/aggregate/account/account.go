@@ -82,13 +82,16 @@ type Account struct {
 	Refresh   int        `json:"refresh,omitempty"` // number of the refresh that runs, or ran last
 	Running   bool       `json:"running,omitempty"` // the refresh was begun, and has not ended
 	Asked     bool       `json:"asked,omitempty"`   // a person asked for it
-	Begun     time.Time  `json:"begun,omitzero"`
+	Begun     time.Time  `json:"begun,omitzero"`    // when its first session began; zero while it waits for its turn
 	Ended     time.Time  `json:"ended,omitzero"`
 	Outcome   Outcome    `json:"outcome,omitempty"`   // of the refresh that ended last
 	Succeeded time.Time  `json:"succeeded,omitzero"`  // when a refresh was complete last
+	Covered   time.Time  `json:"covered,omitzero"`    // when one was, and the institution did not say that data was missing
 	Failures  int        `json:"failures,omitempty"`  // refreshes in a row
 	Requests  int        `json:"requests,omitempty"`  // of the refresh, to the institution
+	Attempts  int        `json:"attempts,omitempty"`  // visits of the refresh that have failed; those that could not begin do not count
 	Documents []Document `json:"documents,omitempty"` // that it has fetched
+	Judged    bool       `json:"judged,omitempty"`    // what it has fetched is stored in the ledger
 
 	Next      time.Time `json:"next,omitzero"` // when the next refresh is due; zero: when a person asks for it
 	Day       string    `json:"day,omitempty"` // of the counts
@@ -122,6 +125,7 @@ type Standing struct {
 	Verdict   string    `json:"verdict,omitempty"` // PROVEN, CLAIMED, UNKNOWN or BROKEN
 	Reason    string    `json:"reason,omitempty"`
 	At        time.Time `json:"at"`
+	Partial   bool      `json:"partial,omitempty"`  // the institution says that data is missing
 	Warnings  []string  `json:"warnings,omitempty"` // of the institution
 }
 

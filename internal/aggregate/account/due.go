@@ -20,9 +20,15 @@ type turn struct {
 // startAgain is how long a refresh may be without having fetched anything before its workflow is started again, in case that was lost.
 const startAgain = time.Minute
 
+// Refresh names a refresh of an account.
+type Refresh struct {
+	Ref
+	Number int
+}
+
 // Begun are refreshes whose workflows are to be started.
 type Begun struct {
-	Start []Ref
+	Start []Refresh
 	Again time.Time // when more may be due; zero: unknown
 }
 
@@ -32,7 +38,7 @@ func (s *Accounts) Due(ctx context.Context, institution string, rules Rules, ahe
 	now := s.Now().UTC()
 	running, stale, next, err := s.look(ctx, institution, now)
 	if err != nil || stale == 0 && (running >= ahead || next.IsZero() || next.After(now)) {
-		if !next.IsZero() && next.Before(now) {
+		if !next.IsZero() && !next.After(now) {
 			next = now.Add(time.Second) // a place becomes free
 		}
 		return Begun{Again: next}, err
@@ -43,7 +49,10 @@ func (s *Accounts) Due(ctx context.Context, institution string, rules Rules, ahe
 		out = d.Begun
 		return err
 	})
-	return out, err
+	if err != nil {
+		return Begun{}, err
+	}
+	return out, nil
 }
 
 // look counts the refreshes that have fetched nothing yet, and those of them that are old, and finds the time at which the next account is due.
@@ -116,7 +125,7 @@ func (d *due) begin(ahead int) (err error) {
 		return err
 	}
 	for _, r := range first {
-		if quota := d.rules.scheduled(d.rules.Day); quota > 0 && d.counts.Scheduled >= quota {
+		if d.rules.Day > 0 && !d.rules.allowScheduled(d.rules.Day, d.counts.Scheduled, d.counts.ByPerson) {
 			d.Again = nextDay(d.now)
 			break
 		}
@@ -144,10 +153,14 @@ func (d *due) again(ahead int) (places int, err error) {
 		}
 	}
 	for _, t := range stale {
+		a, err := get(d.tx, t.Ref)
+		if err != nil {
+			return 0, err
+		}
 		if err := d.tx.Put(runningKey(t.Ref), turn{t.Ref, d.now}); err != nil {
 			return 0, err
 		}
-		d.Start = append(d.Start, t.Ref)
+		d.Start = append(d.Start, Refresh{t.Ref, a.Refresh})
 	}
 	return max(places, 0), nil
 }
@@ -160,24 +173,26 @@ func (d *due) beginOne(r Ref) error {
 	}
 	before := *a
 	a.turnDay(d.now)
-	if a.Scheduled >= d.rules.scheduled(d.rules.AccountDay) {
+	if !d.rules.allowScheduled(d.rules.AccountDay, a.Scheduled, a.ByPerson) {
 		a.Next = d.rules.Next(r, a.Refresh, d.counts.Accounts, d.now)
-		a.Reason = fmt.Sprintf("it was refreshed %d times today, as often as `account_day` allows", a.Scheduled)
+		a.Reason = fmt.Sprintf("it was refreshed %d times today, as often as `account_day` allows", a.Scheduled+a.ByPerson)
 		return put(d.tx, &before, a)
 	}
 	a.Scheduled++
 	d.counts.Scheduled++
 	a.start(false, d.now)
-	d.Start = append(d.Start, r)
+	d.Start = append(d.Start, Refresh{r, a.Refresh})
 	if err := d.tx.Put(runningKey(r), turn{r, d.now}); err != nil {
 		return err
 	}
 	return put(d.tx, &before, a)
 }
 
-// start makes the record that of a refresh that waits for its turn.
+// start makes the record that of the next refresh, which waits for its turn.
 func (a *Account) start(asked bool, now time.Time) {
-	a.Running, a.Asked, a.Begun = true, asked, time.Time{}
+	a.Refresh++
+	a.Running, a.Asked, a.Begun, a.Requests, a.Attempts = true, asked, time.Time{}, 0, 0
+	a.Documents, a.Fetched, a.Judged, a.Answer = nil, "", false, ""
 	a.set(Waiting, "for its turn", now)
 }
 
@@ -195,10 +210,10 @@ func (e *QuotaError) Error() string {
 // Class is Throttled.
 func (e *QuotaError) Class() failure.Class { return failure.Throttled }
 
-// AskNow begins the refresh of an account that a person asks for. One that runs is joined, and costs nothing.
-func (s *Accounts) AskNow(ctx context.Context, r Ref, rules Rules) (joined bool, err error) {
+// AskNow begins the refresh of an account that a person asks for, and returns the record. One that runs is joined, and costs nothing.
+func (s *Accounts) AskNow(ctx context.Context, r Ref, rules Rules) (a *Account, joined bool, err error) {
 	now := s.Now().UTC()
-	_, err = s.change(ctx, r, func(tx catalog.Tx, a *Account) error {
+	a, err = s.change(ctx, r, func(tx catalog.Tx, a *Account) error {
 		if joined = a.Running; joined {
 			return nil
 		}
@@ -222,7 +237,7 @@ func (s *Accounts) AskNow(ctx context.Context, r Ref, rules Rules) (joined bool,
 		}
 		return tx.Put(runningKey(r), turn{r, now})
 	})
-	return joined, err
+	return a, joined, err
 }
 
 // turnDay begins the counts of a new day, which is one of UTC.

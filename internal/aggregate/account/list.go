@@ -92,23 +92,44 @@ func (s *Accounts) Get(ctx context.Context, r Ref) (*Account, error) {
 	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (*Account, error) { return get(tx, r) })
 }
 
-// Each calls fn for each account, of one institution or of all if it is empty, sorted by institution and id.
+// page is how many accounts are read in one transaction.
+const page = 500
+
+// Each calls fn once for each account, of one institution or of all if it is empty, sorted by institution and id. fn may take its time and use the
+// catalog: it is called outside of the transactions, each of which reads a page.
 func (s *Accounts) Each(ctx context.Context, institution string, fn func(*Account) error) error {
 	prefix := accountPrefix
 	if institution != "" {
 		prefix += institution + "/"
 	}
-	return failure.UnlessStopped(s.Catalog.View(ctx, func(tx catalog.Tx) error {
-		for a, err := range catalog.Documents[Account](tx, prefix, "") {
-			if err == nil {
-				err = fn(&a)
-			}
-			if err != nil {
-				return err
+	for after := ""; ; {
+		list, err := s.page(ctx, prefix, after)
+		if err != nil {
+			return err
+		}
+		for i := range list {
+			if err := fn(&list[i]); err != nil {
+				return failure.UnlessStopped(err)
 			}
 		}
-		return nil
-	}))
+		if len(list) < page {
+			return nil
+		}
+		after = key(list[page-1].Ref)
+	}
+}
+
+// page returns the accounts behind a key, at most so many as a page has.
+func (s *Accounts) page(ctx context.Context, prefix, after string) ([]Account, error) {
+	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (list []Account, err error) {
+		for a, err := range catalog.Documents[Account](tx, prefix, after) {
+			if err != nil || len(list) == page {
+				return list, err
+			}
+			list = append(list, a)
+		}
+		return list, nil
+	})
 }
 
 // Institution returns the counts of an institution.
@@ -136,8 +157,8 @@ func (s *Accounts) change(ctx context.Context, r Ref, fn func(tx catalog.Tx, a *
 // relinked is the reason why an account waits that is due, or goes on, because of new credentials.
 const relinked = "it has new credentials"
 
-// SetCredentials replaces references to credentials, by what they are for. The account is due at once if it waited for them, or never was
-// fetched since they were rejected.
+// SetCredentials replaces references to credentials, by what they are for. A refresh that waits for them may go on, and an account whose last refresh
+// has failed is due at once.
 func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[string]string) (*Account, error) {
 	return s.change(ctx, r, func(_ catalog.Tx, a *Account) error {
 		changed := maps.Clone(a.Credentials)
@@ -150,7 +171,7 @@ func (s *Accounts) SetCredentials(ctx context.Context, r Ref, references map[str
 		case a.Running && a.State == Rejected:
 			a.set(Waiting, relinked, now)
 		case !a.Running && a.Outcome == Failed:
-			a.Next, a.Failures, a.Reason = now, 0, relinked
+			a.Next, a.Failures, a.Reason, a.Class = now, 0, relinked, ""
 		}
 		return nil
 	})

@@ -28,6 +28,12 @@ func (r Rules) scheduled(quota int) int {
 	return max(quota*(100-r.Reserve)/100, 1)
 }
 
+// allowScheduled reports whether another refresh may be begun without being asked for, after some of the day. What people have asked for counts
+// against the whole quota, because that is what the institution allows.
+func (r Rules) allowScheduled(quota, scheduled, byPerson int) bool {
+	return scheduled < r.scheduled(quota) && scheduled+byPerson < quota
+}
+
 // Interval returns the time between two refreshes of an account, so that each account is read equally often and the quotas of a day suffice: the
 // oldest data is then as new as it can be. It is 0 if accounts are read only when a person asks.
 func (r Rules) Interval(accounts int) time.Duration {
@@ -36,7 +42,7 @@ func (r Rules) Interval(accounts int) time.Duration {
 	}
 	interval := max(r.Every, day/time.Duration(r.scheduled(r.AccountDay)))
 	if quota := r.scheduled(r.Day); quota > 0 {
-		interval = max(interval, day*time.Duration(max(accounts, 1))/time.Duration(quota))
+		interval = max(interval, day/time.Duration(quota)*time.Duration(max(accounts, 1))) // divided first: the product may be too large
 	}
 	return interval
 }
@@ -44,9 +50,9 @@ func (r Rules) Interval(accounts int) time.Duration {
 // jitter is the largest part of an interval by which a refresh is moved, so that accounts that were added together do not stay together.
 const jitter = 10 // percent
 
-// Next returns when an account is due after a refresh that was begun at a time. It moves each refresh by up to 10 % of the interval, both ways, in a
+// Next returns when an account is due after a refresh, about an interval after a time. It moves each refresh by up to 10 % of the interval, both ways, in a
 // way that only depends on the account and the number of the refresh. The zero time is never.
-func (r Rules) Next(ref Ref, refresh, accounts int, begun time.Time) time.Time {
+func (r Rules) Next(ref Ref, refresh, accounts int, after time.Time) time.Time {
 	interval := r.Interval(accounts)
 	if interval == 0 {
 		return time.Time{}
@@ -57,7 +63,7 @@ func (r Rules) Next(ref Ref, refresh, accounts int, begun time.Time) time.Time {
 	const steps = 1 << 16
 	share := time.Duration(mix(h.Sum64()) % steps) // 0 … steps-1
 	width := interval / 100 * jitter
-	return begun.Add(interval - width + 2*width/steps*share)
+	return after.Add(interval - width + 2*width/steps*share)
 }
 
 // mix spreads the bits of a hash: FNV changes few of them for neighbouring inputs.
@@ -70,15 +76,19 @@ func mix(h uint64) uint64 {
 // retryBackoff is the wait after refreshes of an account that have failed for a reason that may pass.
 var retryBackoff = failure.Backoff{Least: 5 * time.Minute, Most: 24 * time.Hour}
 
-// AfterFailure returns when an account is due whose refresh has failed so many times in a row: at most after its interval, and never earlier than the
-// institution has asked for. Where only a person can help, it is never: the zero time.
+// AfterFailure returns when an account is due whose refresh has failed so many times in a row: at the latest after its interval, but never earlier than
+// the institution has asked for. What does not pass by itself is tried again after the interval: an institution that has delivered something unreadable may
+// deliver something else by then.
 func (r Rules) AfterFailure(ref Ref, refresh, accounts, failures int, cause error, now time.Time) time.Time {
-	if !failure.Of(cause).Retryable() || r.Every == 0 {
+	if r.Every == 0 {
 		return time.Time{}
 	}
-	next := now.Add(max(retryBackoff.After(failures), failure.RetryAfter(cause)))
-	if regular := r.Next(ref, refresh, accounts, now); regular.Before(next) && failure.RetryAfter(cause) == 0 {
-		return regular
+	next := r.Next(ref, refresh, accounts, now)
+	if soon := now.Add(retryBackoff.After(failures)); failure.Of(cause).Retryable() && soon.Before(next) {
+		next = soon
+	}
+	if earliest := now.Add(failure.RetryAfter(cause)); next.Before(earliest) {
+		return earliest
 	}
 	return next
 }

@@ -17,6 +17,7 @@ import (
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 )
 
 const (
@@ -31,7 +32,7 @@ const (
 
 // starter starts the workflows of accounts.
 type starter interface {
-	Start(ctx context.Context, ref account.Ref) error
+	Start(ctx context.Context, r account.Refresh) error
 }
 
 type activities struct {
@@ -40,15 +41,12 @@ type activities struct {
 	attempts *temporal.Attempts
 }
 
-func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResult, err error) {
+func (a *activities) decide(ctx context.Context, in backlog.DecideInput) (out backlog.DecideResult, err error) {
 	err = a.attempts.DoAlone(ctx, in.Project, decideActivity, func(ctx context.Context) error {
 		d, err := a.steps.Decide(ctx)
-		if err != nil {
-			return err
-		}
-		out = DecideResult{Started: len(d.Start), Again: d.Again}
-		for _, ref := range d.Start {
-			err = errors.Join(err, a.starter.Start(ctx, ref))
+		out = backlog.DecideResult{Started: len(d.Start), Again: d.Again}
+		for _, r := range d.Start {
+			err = errors.Join(err, a.starter.Start(ctx, r))
 		}
 		return err
 	})
@@ -56,26 +54,26 @@ func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResu
 }
 
 func (a *activities) fetch(ctx context.Context, in AccountInput) (out Fetched, err error) {
-	err = a.attempts.DoAlone(ctx, in.Project, fetchActivity+" "+in.ref().String(), func(ctx context.Context) (err error) {
-		out, err = a.steps.Fetch(ctx, in.ref())
+	err = a.attempts.DoAlone(ctx, in.Project, fetchActivity+" "+in.refresh().String(), func(ctx context.Context) (err error) {
+		out, err = a.steps.Fetch(ctx, in.refresh())
 		return err
 	})
 	return out, err
 }
 
 func (a *activities) process(ctx context.Context, in ProcessInput) error {
-	return a.attempts.DoAlone(ctx, in.Project, fmt.Sprint(processActivity, in.Statement, " ", in.ref()), func(ctx context.Context) error {
-		return a.steps.Process(ctx, in.ref(), in.Refresh, in.Statement)
+	return a.attempts.DoAlone(ctx, in.Project, fmt.Sprint(processActivity, in.Statement, " ", in.refresh()), func(ctx context.Context) error {
+		return a.steps.Process(ctx, in.refresh(), in.Statement)
 	})
 }
 
 func (a *activities) conclude(ctx context.Context, in ConcludeInput) error {
-	return a.attempts.DoAlone(ctx, in.Project, concludeActivity+" "+in.ref().String(), func(ctx context.Context) error {
+	return a.attempts.DoAlone(ctx, in.Project, concludeActivity+" "+in.refresh().String(), func(ctx context.Context) error {
 		how := Ending{Unanswered: in.Unanswered}
 		if in.Failure != nil {
 			how.Err = in.Failure.Err()
 		}
-		return a.steps.Conclude(ctx, in.ref(), in.Refresh, how)
+		return a.steps.Conclude(ctx, in.refresh(), how)
 	})
 }
 
@@ -85,16 +83,17 @@ type Starter struct {
 	Project string // its id; empty if no other project reaches the server
 }
 
-// Start refreshes an account whose refresh has begun; a workflow that runs stays as it is.
-func (s Starter) Start(ctx context.Context, ref account.Ref) error {
+// Start starts the workflow of a refresh that has begun; one that runs for the account stays as it is. It may be that of an earlier refresh, which is
+// about to end: whoever awaits a refresh starts it again until it goes on.
+func (s Starter) Start(ctx context.Context, r account.Refresh) error {
 	o := client.StartWorkflowOptions{
-		ID: AccountWorkflowID(ref), TaskQueue: TaskQueue, Memo: temporal.Memo(s.Project),
+		ID: AccountWorkflowID(r.Ref), TaskQueue: TaskQueue, Memo: temporal.Memo(s.Project),
 		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 	}
-	in := AccountInput{Institution: ref.Institution, Account: ref.Account, Project: s.Project}
+	in := AccountInput{Institution: r.Institution, Account: r.Account, Refresh: r.Number, Project: s.Project}
 	if _, err := s.Client.ExecuteWorkflow(ctx, o, Account, in); err != nil {
-		return fmt.Errorf("start the refresh of %s: %w", ref, temporal.FromTemporal(err))
+		return fmt.Errorf("start the refresh of %s: %w", r, temporal.FromTemporal(err))
 	}
 	return nil
 }

@@ -46,13 +46,13 @@ const (
 
 // Decision is which refreshes are begun.
 type Decision struct {
-	Start []account.Ref // those that run already stay as they are
-	Again time.Time     // when to decide again; zero: when something changes
+	Start []account.Refresh // those that run already stay as they are
+	Again time.Time         // when to decide again; zero: when something changes
 }
 
 // Fetched is how a visit to an institution has ended.
 type Fetched struct {
-	Refresh    int           `json:"refresh"`              // number of the account's refresh
+	Ended      bool          `json:"ended,omitempty"`      // the refresh has ended before: nothing is to be done
 	Statements int           `json:"statements,omitempty"` // statement files, which are processed one by one
 	Waits      bool          `json:"waits,omitempty"`      // for a person, at most for the time Wait
 	Wait       time.Duration `json:"wait,omitempty"`
@@ -66,14 +66,14 @@ type Ending struct {
 
 // Steps are the plain functions of refreshes. Each is idempotent (rule 5). The class of an error decides whether it is called again.
 type Steps interface {
-	// Decide begins the refreshes that are due.
+	// Decide begins the refreshes that are due. Those that it returns are begun also if there is an error.
 	Decide(ctx context.Context) (Decision, error)
 	// Fetch visits the institution of an account, and keeps what it has.
-	Fetch(ctx context.Context, ref account.Ref) (Fetched, error)
+	Fetch(ctx context.Context, r account.Refresh) (Fetched, error)
 	// Process stores a statement file of a refresh, by its number from 0.
-	Process(ctx context.Context, ref account.Ref, refresh, statement int) error
+	Process(ctx context.Context, r account.Refresh, statement int) error
 	// Conclude judges what a refresh has fetched, and ends it.
-	Conclude(ctx context.Context, ref account.Ref, refresh int, how Ending) error
+	Conclude(ctx context.Context, r account.Refresh, how Ending) error
 }
 
 // AccountWorkflowID returns the id of the workflow that refreshes an account.

@@ -3,6 +3,8 @@
 package flow
 
 import (
+	"cmp"
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -28,24 +30,23 @@ var stepBackoff = failure.Backoff{Least: 2 * time.Second, Most: 2 * time.Minute}
 type AccountInput struct {
 	Institution string `json:"institution"`
 	Account     string `json:"account"`
+	Refresh     int    `json:"refresh"`           // its number
 	Project     string `json:"project,omitempty"` // the id of the project; empty if no other project reaches the server
 }
 
-func (in AccountInput) ref() account.Ref {
-	return account.Ref{Institution: in.Institution, Account: in.Account}
+func (in AccountInput) refresh() account.Refresh {
+	return account.Refresh{Ref: account.Ref{Institution: in.Institution, Account: in.Account}, Number: in.Refresh}
 }
 
 // ProcessInput requests the processing of a statement file.
 type ProcessInput struct {
 	AccountInput
-	Refresh   int `json:"refresh"`
 	Statement int `json:"statement"`
 }
 
 // ConcludeInput requests the end of a refresh.
 type ConcludeInput struct {
 	AccountInput
-	Refresh    int               `json:"refresh"`
 	Unanswered bool              `json:"unanswered,omitempty"`
 	Failure    *temporal.Failure `json:"failure,omitempty"`
 }
@@ -56,10 +57,13 @@ func Account(ctx workflow.Context, in AccountInput) error {
 	r := &refresh{in: in}
 	r.receive(ctx)
 	fetched, err := r.fetch(ctx)
-	if err != nil || r.unanswered {
-		return r.conclude(ctx, fetched.Refresh, err)
+	switch {
+	case err != nil || r.unanswered:
+		return r.conclude(ctx, err)
+	case fetched.Ended:
+		return nil
 	}
-	return r.conclude(ctx, fetched.Refresh, r.process(ctx, fetched))
+	return r.conclude(ctx, r.process(ctx, fetched.Statements))
 }
 
 // refresh is the state of one execution of Account.
@@ -78,20 +82,23 @@ func (r *refresh) receive(ctx workflow.Context) {
 	})
 }
 
-// fetch visits the institution until everything is fetched. In between it waits for a person, as often as the institution asks for one.
+// fetch visits the institution until everything is fetched. In between it waits for a person, as often as the institution asks for one, up to a bound.
 func (r *refresh) fetch(ctx workflow.Context) (f Fetched, err error) {
-	for questions := 0; ; questions++ {
+	for questions := 1; ; questions++ {
 		seen := r.notified
 		f = Fetched{}
 		err = workflow.ExecuteActivity(fetchContext(ctx), fetchActivity, r.in).Get(ctx, &f)
 		if err != nil || !f.Waits {
 			return f, err
 		}
+		if questions > mostQuestions {
+			return f, failure.Wrap(failure.Data, fmt.Errorf("a person has acted %d times, and the institution still asks for more", mostQuestions))
+		}
 		answered, err := workflow.AwaitWithTimeout(ctx, f.Wait, func() bool { return r.notified > seen })
 		if err != nil {
 			return f, err
 		}
-		if r.unanswered = !answered || questions >= mostQuestions; r.unanswered {
+		if r.unanswered = !answered; r.unanswered {
 			return f, nil
 		}
 	}
@@ -113,27 +120,26 @@ func fetchContext(ctx workflow.Context) workflow.Context {
 	})
 }
 
-// process processes the statements in parallel. The first error is the result when all of them have ended.
-func (r *refresh) process(ctx workflow.Context, f Fetched) (err error) {
-	pending := workflow.NewSemaphore(ctx, mostPending)
+// process processes the statements in parallel. The first error is the result when all that were begun have ended.
+func (r *refresh) process(ctx workflow.Context, statements int) (err error) {
 	running := 0
-	for n := range f.Statements {
-		if err := pending.Acquire(ctx, 1); err != nil {
-			return err
+	for n := range statements {
+		if e := workflow.Await(ctx, func() bool { return running < mostPending }); e != nil {
+			break // the refresh is cancelled, and so are the steps
 		}
 		running++
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer pending.Release(1)
-			if e := r.step(ctx, processActivity, ProcessInput{r.in, f.Refresh, n}); e != nil && err == nil {
+			if e := r.step(ctx, processActivity, ProcessInput{r.in, n}); e != nil && err == nil {
 				err = e
 			}
 			running--
 		})
 	}
-	if e := workflow.Await(ctx, func() bool { return running == 0 }); e != nil {
+	unending, _ := workflow.NewDisconnectedContext(ctx)
+	if e := workflow.Await(unending, func() bool { return running == 0 }); e != nil {
 		return e
 	}
-	return err
+	return cmp.Or(err, ctx.Err())
 }
 
 // step executes a local activity until it succeeds, or fails for a reason that does not pass. What is fetched is in the catalog and in objects, so that
@@ -156,11 +162,14 @@ func (r *refresh) step(ctx workflow.Context, name string, in any) error {
 }
 
 // conclude ends the refresh, also one that is cancelled.
-func (r *refresh) conclude(ctx workflow.Context, number int, cause error) error {
-	in := ConcludeInput{AccountInput: r.in, Refresh: number, Unanswered: r.unanswered}
+func (r *refresh) conclude(ctx workflow.Context, cause error) error {
+	in := ConcludeInput{AccountInput: r.in, Unanswered: r.unanswered}
 	if cause != nil {
 		f := temporal.NewFailure(cause)
-		if sdk.IsTimeoutError(cause) {
+		switch {
+		case sdk.IsCanceledError(cause):
+			f = temporal.Failure{Class: failure.Transient.String(), Message: "the refresh was cancelled"}
+		case sdk.IsTimeoutError(cause):
 			f = temporal.Failure{Class: failure.Transient.String(), Message: "the institution could not be visited within " + giveUp.String()}
 		}
 		in.Failure = &f

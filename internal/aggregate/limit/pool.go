@@ -40,7 +40,7 @@ type Pool struct {
 	Process string
 	// Lease asks for a part of an institution.
 	Lease func(ctx context.Context, institution string, a Ask) (Part, error)
-	// OnBreaker is called when the breaker of an institution has changed, with the last failure that this process has seen; may be nil. It must
+	// OnBreaker is called when the breaker of an institution has opened, is half-open, or has closed, with the last failure that this process has seen; may be nil. It must
 	// return at once.
 	OnBreaker func(institution string, b Breaker, last error)
 
@@ -193,7 +193,7 @@ func (at *place) ask() {
 		at.mu.Lock()
 		at.asking = false
 		at.take(part, err, a)
-		changed := err == nil && at.breaker != part.Breaker
+		changed := err == nil && (at.breaker.State != part.Breaker.State || !at.breaker.Until.Equal(part.Breaker.Until))
 		if changed {
 			at.breaker = part.Breaker
 		}

@@ -4,10 +4,12 @@ package refresh
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,20 +42,21 @@ type balanceEvent struct {
 	Reason  string      `json:"reason,omitempty"`
 }
 
-// commit applies changes to the ledger of an account, in one transaction with their cursor and their events, and returns where the account is then.
-func (r *Refresher) commit(ctx context.Context, a *account.Account, c *connector.Changes) (standing *account.Standing, err error) {
-	at := a.Begun // of the refresh: a repeated step makes the same events (rule 5)
-	err = r.Catalog.Update(ctx, func(tx catalog.Tx) error {
-		return r.change(tx, a.Ref, func(known []ledger.Entry, state ledger.State) (ledger.Result, error) {
-			out, err := ledger.Apply(ledgerOf(a, c), known, state, c, at)
-			if err == nil {
-				standing = standingOf(ledgerOf(a, c).Currency, &out, known, c, at)
-				err = account.Commit(tx, a.Ref, a.Refresh, c.Cursor)
-			}
-			return out, err
+// commit applies changes to the ledger of an account once, in one transaction with their cursor, their events, and where the account is then.
+func (r *Refresher) commit(ctx context.Context, ref account.Ref, refresh int, c *connector.Changes) error {
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error {
+		return account.Judge(tx, ref, refresh, func(a *account.Account) (cursor string, standing *account.Standing, err error) {
+			at := a.Begun // of the refresh: an update that is repeated makes the same events (rule 5)
+			err = r.change(tx, ref, func(known []ledger.Entry, state ledger.State) (ledger.Result, error) {
+				out, err := ledger.Apply(ledgerOf(a, c), known, state, c, at)
+				if err == nil {
+					standing = standingOf(ledgerOf(a, c).Currency, &out, known, c, at)
+				}
+				return out, err
+			})
+			return cmp.Or(c.Cursor, a.Fetched), standing, err
 		})
 	})
-	return standing, err
 }
 
 // change applies fn to the ledger of an account within a transaction.
@@ -107,7 +110,19 @@ func verdictOf(out *ledger.Result, currency string) ledger.Verdict {
 	return ledger.Verdict{Currency: currency, Word: ledger.Unknown, Reason: "nothing is known of this currency"}
 }
 
-// deliver stores the events of the outbox of an account, if there are any, and empties it. Events that are stored again count once (rule 1).
+// Deliver stores the events of decisions about an account that are recorded, and could not be stored. prepare is called first if there are any.
+func (r *Refresher) Deliver(ctx context.Context, ref account.Ref, prepare func(ctx context.Context) error) error {
+	found, err := catalog.Read(ctx, r.Catalog, func(tx catalog.Tx) (bool, error) { return tx.Get(documentKey("outbox", ref), &outbox{}) })
+	if err != nil || !found {
+		return err
+	}
+	if err := prepare(ctx); err != nil {
+		return err
+	}
+	return r.deliver(ctx, ref)
+}
+
+// deliver stores the events of the outbox of an account, if there are any, and removes them from it. Events that are stored again count once (rule 1).
 func (r *Refresher) deliver(ctx context.Context, ref account.Ref) error {
 	box, err := catalog.Read(ctx, r.Catalog, func(tx catalog.Tx) (box *outbox, err error) {
 		found, err := tx.Get(documentKey("outbox", ref), &box)
@@ -125,7 +140,28 @@ func (r *Refresher) deliver(ctx context.Context, ref account.Ref) error {
 	if err := storing.Wait(); err != nil {
 		return fmt.Errorf("store what is reported of %s: %w", ref, err)
 	}
-	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return tx.Delete(documentKey("outbox", ref)) })
+	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return removeEvents(tx, ref, box) })
+}
+
+// removeEvents removes events that are stored from the outbox. Others may have been added since they were read.
+func removeEvents(tx catalog.Tx, ref account.Ref, stored *outbox) error {
+	var box outbox
+	if found, err := tx.Get(documentKey("outbox", ref), &box); err != nil || !found {
+		return err
+	}
+	ids := map[string]bool{}
+	for i := range stored.Transactions {
+		ids[stored.Transactions[i].EventID] = true
+	}
+	for i := range stored.Balances {
+		ids[stored.Balances[i].EventID] = true
+	}
+	box.Transactions = slices.DeleteFunc(box.Transactions, func(v ledger.Version) bool { return ids[v.EventID] })
+	box.Balances = slices.DeleteFunc(box.Balances, func(b balanceEvent) bool { return ids[b.EventID] })
+	if len(box.Transactions) == 0 && len(box.Balances) == 0 {
+		return tx.Delete(documentKey("outbox", ref))
+	}
+	return tx.Put(documentKey("outbox", ref), box)
 }
 
 // maxLines bounds the events that are stored with one request, in bytes.
@@ -160,7 +196,7 @@ func store[T any](ctx context.Context, r *Refresher, stream string, events []T) 
 	return flush()
 }
 
-// commitCursor keeps the cursor of a refresh that has fetched no transactions.
+// commitCursor keeps the cursor of a refresh that has fetched statement files of any accounts.
 func (r *Refresher) commitCursor(ctx context.Context, a *account.Account) error {
 	if a.Fetched == "" {
 		return nil
@@ -171,7 +207,7 @@ func (r *Refresher) commitCursor(ctx context.Context, a *account.Account) error 
 // standingOf returns where an account is with a result, in its own currency.
 func standingOf(currency string, out *ledger.Result, known []ledger.Entry, c *connector.Changes, at time.Time) *account.Standing {
 	v := verdictOf(out, currency)
-	s := &account.Standing{Currency: currency, Verdict: string(v.Word), Reason: v.Reason, At: at, Warnings: c.Warnings}
+	s := &account.Standing{Currency: currency, Verdict: string(v.Word), Reason: v.Reason, At: at, Partial: c.Partial, Warnings: c.Warnings}
 	for _, w := range out.Warnings {
 		s.Warnings = append(s.Warnings, w.Error())
 	}

@@ -25,21 +25,21 @@ type Ending struct {
 // Conclude stores the transactions and balances that a refresh has fetched, judges the account, and ends the refresh.
 func (r *Refresher) Conclude(ctx context.Context, ref account.Ref, refresh int, how Ending) error {
 	a, err := r.Accounts.Get(ctx, ref)
-	if err != nil || !a.Running || refresh != 0 && a.Refresh != refresh {
+	if err != nil || !a.IsRunning(refresh) {
 		return err
 	}
-	if err := r.deliver(ctx, ref); err != nil { // what an earlier refresh has left
+	if err := r.deliver(ctx, ref); err != nil { // what an earlier attempt or refresh has left
 		return err
 	}
 	if how.Err != nil || how.Unanswered {
-		return r.end(ctx, a, how, nil)
+		return r.end(ctx, a, how)
 	}
-	standing, err := r.judge(ctx, a)
+	err = r.judge(ctx, a)
 	if err != nil && failure.Of(err) != failure.Data {
 		return err
 	}
 	how.Err = errors.Join(err, refusals(a))
-	return r.end(ctx, a, how, standing)
+	return r.end(ctx, a, how)
 }
 
 // refusals is the error of a refresh with statement files that could not be read; nil without such.
@@ -54,8 +54,8 @@ func refusals(a *account.Account) (err error) {
 
 // end records the end, and when the next refresh is due. Where only a person can help, that is when a person asks: repeated attempts may block the
 // account.
-func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending, standing *account.Standing) error {
-	e := account.Ending{Standing: standing, Err: how.Err}
+func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending) error {
+	e := account.Ending{Err: how.Err}
 	if how.Unanswered {
 		e.Err = failure.Wrap(failure.Data, fmt.Errorf("%s; `bursar account refresh %s` tries again", unanswered(a), a))
 	}
@@ -70,10 +70,16 @@ func (r *Refresher) end(ctx context.Context, a *account.Account, how Ending, sta
 		}
 	}
 	ended, err := r.Accounts.End(ctx, a.Ref, a.Refresh, e)
-	if err == nil && ended != nil && r.OnEnd != nil {
+	if err != nil || ended == nil {
+		return err
+	}
+	if err := r.removeChanges(ctx, a.Ref, a.Refresh); err != nil {
+		r.Log.Warn("what a refresh has fetched is stored, and remains: the next refresh removes it", "account", a.String(), "error", err)
+	}
+	if r.OnEnd != nil {
 		r.OnEnd(ended)
 	}
-	return err
+	return nil
 }
 
 func unanswered(a *account.Account) string {
@@ -83,24 +89,22 @@ func unanswered(a *account.Account) string {
 	return "nobody has set new credentials in time: " + a.Reason
 }
 
-// judge commits what a refresh has fetched, all parts of it together: an earlier part has the balance of now, too. It returns where the account is
-// then; nil if the institution reports statement files of any accounts.
-func (r *Refresher) judge(ctx context.Context, a *account.Account) (*account.Standing, error) {
+// judge commits what a refresh has fetched, all parts of it together: an earlier part has the balance of now, too. Its events are stored then.
+func (r *Refresher) judge(ctx context.Context, a *account.Account) error {
+	if a.Judged {
+		return nil // its events are stored: Conclude begins with that
+	}
 	c, err := r.reported(ctx, a)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if c == nil {
-		return nil, r.commitCursor(ctx, a)
+		return r.commitCursor(ctx, a)
 	}
-	if c.Cursor == "" {
-		c.Cursor = a.Fetched
+	if err := r.commit(ctx, a.Ref, a.Refresh, c); err != nil {
+		return err
 	}
-	standing, err := r.commit(ctx, a, c)
-	if err != nil {
-		return nil, err
-	}
-	return standing, r.deliver(ctx, a.Ref)
+	return r.deliver(ctx, a.Ref)
 }
 
 // reported returns the changes that a refresh has fetched; nil if there are none. The statement files of OFX say the same as changes do.

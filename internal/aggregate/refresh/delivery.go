@@ -31,11 +31,21 @@ type delivery struct {
 	refresh   int
 	streams   map[string]string // stream of the project by stream of the program
 	documents []account.Document
-	cursor    string // to commit with the documents
+	cursor    string            // to commit with the documents
+	hide      func(error) error // hides secrets of the session
+	failed    error             // what was delivered could not be kept or stored: that is not the institution's fault
 }
 
-// statements returns how many statement files there are; they come before the changes.
-func (d *delivery) statements() (n int) {
+// fail notes an error of the project's own.
+func (d *delivery) fail(err error) error {
+	if err != nil {
+		d.failed = err
+	}
+	return err
+}
+
+// sort puts the statement files before the changes: they are processed by their numbers.
+func (d *delivery) sort() {
 	slices.SortStableFunc(d.documents, func(a, b account.Document) int {
 		switch {
 		case a.Changes == b.Changes:
@@ -45,12 +55,6 @@ func (d *delivery) statements() (n int) {
 		}
 		return -1
 	})
-	for i := range d.documents {
-		if !d.documents[i].Changes {
-			n++
-		}
-	}
-	return n
 }
 
 // Document keeps a statement file under the name that its import gives it.
@@ -58,16 +62,17 @@ func (d *delivery) Document(ctx context.Context, name string, content []byte) er
 	return d.keep(ctx, name, content, imported.ObjectName, false)
 }
 
-// changesObject is the object that keeps changes with a digest.
-func changesObject(digest string) string { return "changes/" + digest[:2] + "/" + digest }
-
 // Changes keeps what an institution reports.
 func (d *delivery) Changes(ctx context.Context, c *connector.Changes) error {
+	for i := range c.Warnings { // which are kept
+		c.Warnings[i] = d.hide(errors.New(c.Warnings[i])).Error()
+	}
 	content, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("write changes of %s: %w", d.ref, err)
 	}
-	return d.keep(ctx, "changes", content, changesObject, true)
+	name := func(digest string) string { return changesObject(d.ref, d.refresh, digest) }
+	return d.keep(ctx, "changes", content, name, true)
 }
 
 func (d *delivery) keep(ctx context.Context, name string, content []byte, objectName func(digest string) string, changes bool) error {
@@ -76,11 +81,12 @@ func (d *delivery) keep(ctx context.Context, name string, content []byte, object
 	}
 	digest := sha256.Sum256(content)
 	o := objectName(hex.EncodeToString(digest[:]))
-	if slices.ContainsFunc(d.documents, func(one account.Document) bool { return one.Object == o }) {
+	isSame := func(one account.Document) bool { return one.Object == o }
+	if !changes && slices.ContainsFunc(d.documents, isSame) {
 		return nil
 	}
 	if err := create(ctx, d.Objects, o, content); err != nil {
-		return fmt.Errorf("keep %s of %s: %w", name, d.ref, err)
+		return d.fail(fmt.Errorf("keep %s of %s: %w", name, d.ref, err))
 	}
 	d.documents = append(d.documents, account.Document{Name: name, Object: o, Bytes: int64(len(content)), Changes: changes})
 	return nil
@@ -109,7 +115,7 @@ func (d *delivery) Records(ctx context.Context, stream string, lines []byte) err
 	}
 	quarantined, reason, err := d.Accept(ctx, target, lines)
 	if err != nil {
-		return fmt.Errorf("store records of stream %s: %w", target, err)
+		return d.fail(fmt.Errorf("store records of stream %s: %w", target, err))
 	}
 	if quarantined > 0 {
 		d.Log.Warn("records of a program are in quarantine: `bursar quarantine "+target+"` lists them", "account", d.ref.String(), "rows", quarantined, "first", reason)
@@ -123,5 +129,5 @@ func (d *delivery) State(ctx context.Context, state []byte) error {
 		d.cursor = string(state)
 		return nil
 	}
-	return d.Catalog.Update(ctx, func(tx catalog.Tx) error { return account.Commit(tx, d.ref, d.refresh, string(state)) })
+	return d.fail(d.Catalog.Update(ctx, func(tx catalog.Tx) error { return account.Commit(tx, d.ref, d.refresh, string(state)) }))
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -20,7 +21,7 @@ import (
 // Process imports a statement file of a refresh, by its number. A file of which nothing is accepted is noted with the reason.
 func (r *Refresher) Process(ctx context.Context, ref account.Ref, refresh, statement int) error {
 	a, err := r.Accounts.Get(ctx, ref)
-	if err != nil || a.Refresh != refresh || !a.Running {
+	if err != nil || !a.IsRunning(refresh) {
 		return err
 	}
 	if statement >= len(a.Documents) {
@@ -39,11 +40,22 @@ func (r *Refresher) Process(ctx context.Context, ref account.Ref, refresh, state
 	if strings.EqualFold(filepath.Ext(d.Name), ".csv") {
 		only = ref.Institution // whose mapping reads it
 	}
-	refused, err := r.imports.add(ctx, only, path, r.Import)
+	refused, err := r.imports.add(ctx, r.ImportInterval, only, path, r.importFiles)
 	if err != nil {
 		return fmt.Errorf("import %s of %s: %w", d.Name, ref, err)
 	}
 	return r.Accounts.Processed(ctx, ref, refresh, d.Object, refused)
+}
+
+// importFiles is Import, whose panics are errors: it is called where nobody else recovers from them.
+func (r *Refresher) importFiles(ctx context.Context, institution string, files []string) (refused []string, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.Log.Error("an import panicked", "panic", cause, "stack", string(debug.Stack()))
+			err = fmt.Errorf("bug: panic: %v", cause)
+		}
+	}()
+	return r.Import(ctx, institution, files)
 }
 
 // scratchFile writes a kept file to where it can be imported from.
@@ -95,6 +107,9 @@ func (r *Refresher) copyObject(ctx context.Context, d account.Document, path str
 	return errors.Join(err, out.Close())
 }
 
+// importFunc imports files as one group; see Refresher.Import.
+type importFunc = func(ctx context.Context, institution string, files []string) (refused []string, err error)
+
 // importGroups collects files while others are imported: one import costs about as much for many files as for one.
 type importGroups struct {
 	mu      sync.Mutex
@@ -110,17 +125,12 @@ type importGroup struct {
 	err     error
 }
 
-const (
-	// maxGroup bounds the files of a group.
-	maxGroup = 500
-	// groupInterval is the least time between the begins of two imports that follow each other: each makes a batch of every built-in stream, which costs
-	// more than its rows.
-	groupInterval = time.Second
-)
+// maxGroup bounds the files of a group.
+const maxGroup = 500
 
-// add imports a file with the next group, and returns why nothing of it was accepted. The first caller imports for the others, which wait; a group
-// goes on when one of them gives up.
-func (g *importGroups) add(ctx context.Context, institution, file string, do func(ctx context.Context, institution string, files []string) ([]string, error)) (refused string, err error) {
+// add imports a file with the next group, and returns why nothing of it was accepted. A group that has begun goes on when callers give up, and they wait
+// for it: its files must stay.
+func (g *importGroups) add(ctx context.Context, interval time.Duration, institution, file string, do importFunc) (refused string, err error) {
 	g.mu.Lock()
 	if g.pending == nil {
 		g.pending, g.running = map[string][]*importGroup{}, map[string]bool{}
@@ -133,20 +143,20 @@ func (g *importGroups) add(ctx context.Context, institution, file string, do fun
 	group.files = append(group.files, file)
 	if !g.running[institution] {
 		g.running[institution] = true
-		go g.importAll(context.WithoutCancel(ctx), institution, do)
+		go g.importAll(context.WithoutCancel(ctx), interval, institution, do)
 	}
 	g.mu.Unlock()
-	<-group.done // the file must stay until its group is imported
+	<-group.done
 	if group.err == nil && at < len(group.refused) {
 		refused = group.refused[at]
 	}
 	return refused, group.err
 }
 
-// importAll imports groups until none is pending.
-func (g *importGroups) importAll(ctx context.Context, institution string, do func(ctx context.Context, institution string, files []string) ([]string, error)) {
+// importAll imports groups until none is pending, each at the earliest an interval after the begin of the one before.
+func (g *importGroups) importAll(ctx context.Context, interval time.Duration, institution string, do importFunc) {
 	for {
-		next := time.After(groupInterval)
+		next := time.After(interval)
 		g.mu.Lock()
 		waiting := g.pending[institution]
 		if len(waiting) == 0 {
@@ -165,7 +175,7 @@ func (g *importGroups) importAll(ctx context.Context, institution string, do fun
 }
 
 // importOrAlone imports files together, or, if that fails because of one of them, each alone.
-func importOrAlone(ctx context.Context, institution string, files []string, do func(ctx context.Context, institution string, files []string) ([]string, error)) (refused []string, err error) {
+func importOrAlone(ctx context.Context, institution string, files []string, do importFunc) (refused []string, err error) {
 	refused, err = do(ctx, institution, files)
 	if err == nil || failure.Of(err) != failure.Data || len(files) == 1 {
 		return refused, err

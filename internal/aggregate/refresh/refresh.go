@@ -44,7 +44,9 @@ type Refresher struct {
 	// Decrypt returns what was encrypted for the vault's key.
 	Decrypt func(encrypted string) (vault.Secret, error)
 	// Import imports statement files as one group, and returns for each why nothing of it was accepted; empty if it was.
-	Import func(ctx context.Context, institution string, files []string) (refused []string, err error)
+	Import importFunc
+	// ImportInterval is the least time between the begins of two imports that follow each other: each costs more than the files in it.
+	ImportInterval time.Duration
 	// Accept stores events of a stream, given as lines of JSON. What is accepted again counts once. It returns how many rows are in quarantine, and
 	// why the first of them is.
 	Accept func(ctx context.Context, stream string, lines []byte) (quarantined int64, reason string, err error)
@@ -60,7 +62,7 @@ type Refresher struct {
 
 // Visit is how a visit to an institution has ended.
 type Visit struct {
-	Refresh    int
+	Ended      bool // the refresh has ended before: nothing is to be done
 	Statements int  // statement files to process
 	Waits      bool // for a person
 	Question   bool // for the answer to a question, else for new credentials
@@ -92,49 +94,99 @@ func RulesOf(c *project.Connection) account.Rules {
 	return account.Rules{Every: c.Refresh.Every, AccountDay: c.Limits.AccountDay, Day: c.Limits.Day, Reserve: c.Limits.Reserve}
 }
 
-// Visit visits the institution of an account, and keeps what it delivers. An error that may pass is recorded as the reason why the account waits.
-func (r *Refresher) Visit(ctx context.Context, ref account.Ref) (v Visit, err error) {
+// visitOf is what a visit returns with a record that needs none: that of a refresh that has fetched everything, has ended, or waits for a person, who
+// has not acted yet.
+func visitOf(a *account.Account, refresh int) (v Visit, done bool) {
+	switch {
+	case !a.IsRunning(refresh):
+		return Visit{Ended: true}, true
+	case a.State == account.Processing:
+		for i := range a.Documents {
+			if !a.Documents[i].Changes {
+				v.Statements++
+			}
+		}
+		return v, true
+	case a.State == account.Asking && a.Answer == "":
+		return Visit{Waits: true, Question: true}, true
+	case a.State == account.Rejected:
+		return Visit{Waits: true}, true
+	}
+	return v, false
+}
+
+// Visit visits the institution of an account for a refresh, and keeps what it delivers. It is repeated until the refresh has fetched everything, or
+// waits for a person. An error that may pass is recorded as the reason why the account waits.
+func (r *Refresher) Visit(ctx context.Context, ref account.Ref, refresh int) (v Visit, err error) {
 	i, c, err := r.connectionOf(ref)
 	if err != nil {
 		return v, err
 	}
-	session, err := r.Pool.Session(ctx, ref.Institution, LimitsOf(i.Connection))
-	if err != nil {
-		return v, r.retrying(ctx, ref, 0, err)
-	}
-	ended := errors.New("interrupted")
-	defer func() { session.End(ended) }()
-	a, err := r.Accounts.Begin(ctx, ref)
+	a, err := r.Accounts.Get(ctx, ref)
 	if err != nil {
 		return v, err
 	}
-	v.Refresh = a.Refresh
-	d := &delivery{Refresher: r, ref: ref, refresh: a.Refresh, streams: i.Connection.Streams}
-	ended = r.fetch(limit.WithSession(ctx, session), i, c, a, session, d)
+	if v, done := visitOf(a, refresh); done {
+		return v, nil
+	}
+	session, err := r.Pool.Session(ctx, ref.Institution, LimitsOf(i.Connection))
+	if err != nil {
+		return v, r.retrying(ctx, ref, refresh, err)
+	}
+	answered := context.Canceled // the institution was not asked, or what has failed is not its fault
+	defer func() { session.End(answered) }()
+	if a, err = r.Accounts.Begin(ctx, ref, refresh); err != nil {
+		return v, err
+	}
+	if v, done := visitOf(a, refresh); done {
+		return v, nil
+	}
+	d := &delivery{Refresher: r, ref: ref, refresh: refresh, streams: i.Connection.Streams}
+	ended := r.fetch(limit.WithSession(ctx, session), i, c, a, session, d)
+	if d.failed == nil {
+		answered = ended
+	}
+	return r.ended(ctx, d, session.Requests(), ended)
+}
+
+// ended records how a session has ended.
+func (r *Refresher) ended(ctx context.Context, d *delivery, requests int, err error) (Visit, error) {
 	var rejected *connector.CredentialsError
 	var question *connector.QuestionError
 	switch {
-	case errors.As(ended, &rejected):
-		v.Waits = true
-		return v, r.Accounts.Ask(ctx, ref, a.Refresh, "", ended.Error())
-	case errors.As(ended, &question):
-		v.Waits, v.Question = true, true
-		return v, r.Accounts.Ask(ctx, ref, a.Refresh, question.Question, "the institution asks a question")
-	case ended != nil:
-		return v, r.retrying(ctx, ref, a.Refresh, ended)
+	case errors.As(err, &rejected):
+		return Visit{Waits: true}, r.Accounts.Ask(ctx, d.ref, d.refresh, "", err.Error())
+	case errors.As(err, &question):
+		asks := d.hide(errors.New(question.Question)).Error()
+		return Visit{Waits: true, Question: true}, r.Accounts.Ask(ctx, d.ref, d.refresh, asks, "the institution asks a question")
+	case err != nil:
+		return Visit{}, r.retrying(ctx, d.ref, d.refresh, err)
 	}
-	v.Statements = d.statements()
-	return v, r.Accounts.Fetched(ctx, ref, account.Fetched{Refresh: a.Refresh, Documents: d.documents, Cursor: d.cursor, Requests: session.Requests()})
+	d.sort()
+	a, err := r.Accounts.Fetched(ctx, d.ref, account.Fetched{Refresh: d.refresh, Documents: d.documents, Cursor: d.cursor, Requests: requests})
+	if err != nil {
+		return Visit{}, err
+	}
+	v, _ := visitOf(a, d.refresh)
+	return v, nil
 }
 
-// retrying records why an account waits for another attempt, and returns that error.
+// visitBackoff is the wait after visits of a refresh that have failed. Attempts that found no place at the institution do not make it longer.
+var visitBackoff = failure.Backoff{Least: time.Second, Most: time.Minute}
+
+// retrying records why an account waits for another attempt, and returns that error, which knows how long.
 func (r *Refresher) retrying(ctx context.Context, ref account.Ref, refresh int, cause error) error {
-	if failure.Of(cause).Retryable() && ctx.Err() == nil {
-		if err := r.Accounts.Retrying(ctx, ref, refresh, cause); err != nil {
-			return err
-		}
+	if !failure.Of(cause).Retryable() || ctx.Err() != nil {
+		return cause
 	}
-	return cause
+	a, err := r.Accounts.Retrying(ctx, ref, refresh, cause)
+	if err != nil {
+		return err
+	}
+	if failure.Of(cause) == failure.Throttled {
+		return cause
+	}
+	return failure.Delay(visitBackoff.After(a.Attempts), cause)
 }
 
 // fetch has one session at an institution.
@@ -143,6 +195,7 @@ func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connect
 	if err != nil {
 		return err
 	}
+	d.hide = hide
 	session, err := c.LogIn(ctx, login)
 	if err != nil {
 		return hide(err)
@@ -155,13 +208,13 @@ func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connect
 // overlap is how many days before the last complete refresh are fetched again: institutions change what they have reported.
 const overlap = 30 * 24 * time.Hour
 
-// since returns from which day on an account is fetched.
+// since returns from which day on an account is fetched. However long ago the last refresh is that was complete and had no data missing, no day after it
+// is left out, and none is fetched from before the first refresh began.
 func since(a *account.Account, c *project.Connection, now time.Time) time.Time {
-	first := now.Add(-c.Refresh.Since)
-	if a.Succeeded.IsZero() || a.Succeeded.Add(-overlap).Before(first) {
-		return first
+	if a.Covered.IsZero() {
+		return now.Add(-c.Refresh.Since)
 	}
-	return a.Succeeded.Add(-overlap)
+	return a.Covered.Add(-min(overlap, c.Refresh.Since))
 }
 
 // login returns how a session of an account is opened, and what hides its secrets in errors.

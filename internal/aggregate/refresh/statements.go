@@ -19,18 +19,19 @@ import (
 
 // statementReader is a statement.Handler that collects what a file reports.
 type statementReader struct {
-	c     connector.Changes
-	now   *statement.Statement
-	entry *statement.Entry
+	c       connector.Changes
+	now     *statement.Statement
+	entry   *statement.Entry
+	covered intervals
 }
 
 // readStatements returns what a statement file of an account reports.
 func readStatements(p *project.Project, id, name string, content []byte) (*connector.Changes, error) {
-	r := statementReader{c: connector.Changes{Account: id, Complete: true}}
+	r := statementReader{c: connector.Changes{Account: id}}
 	if err := format.Read(p, name, bytes.NewReader(content), &r); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	r.c.Complete = r.c.Complete && r.c.From != ""
+	r.c.From, r.c.To, r.c.Complete = r.covered.union()
 	return &r.c, nil
 }
 
@@ -88,15 +89,7 @@ func (r *statementReader) EndEntry() error {
 
 // End ends a statement, whose interval is known now.
 func (r *statementReader) End() error {
-	from, to := r.now.From, r.now.To
-	switch {
-	case from == "" || to == "" || r.c.From != "" && (from > nextDay(r.c.To) || nextDay(to) < r.c.From):
-		r.c.Complete = false
-	case r.c.From == "":
-		r.c.From, r.c.To = from, to
-	default:
-		r.c.From, r.c.To = min(r.c.From, from), max(r.c.To, to)
-	}
+	r.covered = append(r.covered, interval{r.now.From, r.now.To})
 	r.now = nil // balances that are reported after it are of another kind of account
 	return nil
 }

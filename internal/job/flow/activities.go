@@ -18,6 +18,7 @@ import (
 	"bursar/internal/failure"
 	"bursar/internal/job/record"
 	"bursar/internal/temporal"
+	"bursar/internal/temporal/backlog"
 )
 
 const (
@@ -44,13 +45,13 @@ type activities struct {
 	attempts *temporal.Attempts
 }
 
-func (a *activities) decide(ctx context.Context, in DecideInput) (out DecideResult, err error) {
+func (a *activities) decide(ctx context.Context, in backlog.DecideInput) (out backlog.DecideResult, err error) {
 	err = a.attempts.DoAlone(ctx, in.Project, decideActivity, func(ctx context.Context) error {
 		d, err := a.steps.Decide(ctx)
 		if err != nil {
 			return err
 		}
-		out = DecideResult{Started: len(d.Start), Again: d.Again}
+		out = backlog.DecideResult{Started: len(d.Start), Again: d.Again}
 		for _, ref := range d.Start {
 			err = errors.Join(err, a.starter.Start(ctx, ref))
 		}

@@ -10,6 +10,7 @@ import (
 
 	"bursar/internal/failure"
 	"bursar/internal/job/record"
+	"bursar/internal/temporal/backlog"
 )
 
 func TestScheduleStartsSlots(t *testing.T) {
@@ -21,7 +22,7 @@ func TestScheduleStartsSlots(t *testing.T) {
 	s.fail["decide"] = slices.Repeat([]error{failure.Wrap(failure.Transient, errors.New("away"))}, 7)
 	env.RegisterDelayedCallback(func() { env.SignalWorkflow(WakeSignal, nil) }, 10*time.Minute)
 	env.RegisterDelayedCallback(env.CancelWorkflow, 10*time.Minute+time.Second)
-	env.ExecuteWorkflow(Schedule, ScheduleInput{Follow: true})
+	env.ExecuteWorkflow(Schedule, backlog.DeciderInput{Follow: true})
 	calls := n.list()
 	if want := []string{"start " + ref.String(), "start " + ref.String(), "start " + other.String(), "cancel " + ref.String()}; len(calls) < 5 || !slices.Equal(calls[:4], want) {
 		t.Errorf("called %q", calls)

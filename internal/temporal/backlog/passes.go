@@ -1,6 +1,7 @@
 // Package backlog is what workflows that work off a backlog have in common: passes over it, with the signals and requests that they
-// answer (Passes), and the calls that start such a workflow, wait for it or keep it running (Runner). What a pass does is the workflow's
-// own; this package must not know it. Passes is workflow code: it is replayed, and a change of its order breaks running workflows.
+// answer (Passes), the calls that start such a workflow, wait for it or keep it running (Runner), and the whole workflow where one activity does
+// a pass (Decider). What a pass does is the workflow's own; this package must not know it. Passes and Decider are workflow code: they are
+// replayed, and a change of their order breaks running workflows.
 package backlog
 
 import (

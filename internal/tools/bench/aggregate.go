@@ -26,6 +26,10 @@ type AggregateFigures struct {
 	Requests          float64 `json:"requests_per_account"`
 	Transactions      int64   `json:"transactions"` // that were stored as events
 	PeakMemory        int64   `json:"peak_memory_bytes"`
+
+	FreshRate float64 `json:"changes_per_second"`      // accounts that changed at the institution, one after another
+	Fresh50   float64 `json:"readable_seconds_median"` // from the change to the balance that can be read
+	Fresh99   float64 `json:"readable_seconds_99th"`
 }
 
 // AggregateReport is the result of the benchmark: medians over the rounds, and the highest peak of memory.
@@ -57,6 +61,7 @@ func Aggregate(ctx context.Context, o Options) (r AggregateReport, err error) {
 		Writes: of(func(f *AggregateFigures) float64 { return f.Writes }), Requests: of(func(f *AggregateFigures) float64 { return f.Requests }),
 		Transactions: median(r.Rounds, func(f *AggregateFigures) int64 { return f.Transactions }),
 		PeakMemory:   highest(r.Rounds, func(f *AggregateFigures) int64 { return f.PeakMemory }),
+		FreshRate:    of(func(f *AggregateFigures) float64 { return f.FreshRate }), Fresh50: of(func(f *AggregateFigures) float64 { return f.Fresh50 }), Fresh99: of(func(f *AggregateFigures) float64 { return f.Fresh99 }),
 	}
 	r.rate(o.Accounts)
 	return r, nil
@@ -69,7 +74,7 @@ func (f *AggregateFigures) rate(accounts int) {
 
 // aggregateRound runs both sides in one process, on one server, in a new project.
 func (b *bench) aggregateRound(ctx context.Context, n int) (f AggregateFigures, err error) {
-	spec := childSpec{Kind: kindAggregate, Dir: filepath.Join(b.dir, "project"), Accounts: b.Accounts, Statements: b.Statements, YardstickFirst: n%2 == 1}
+	spec := childSpec{Kind: kindAggregate, Dir: filepath.Join(b.dir, "project"), Accounts: b.Accounts, Statements: b.Statements, Rate: b.Rate, YardstickFirst: n%2 == 1}
 	if n == b.Rounds-1 {
 		spec.Profile = b.Profile
 	}

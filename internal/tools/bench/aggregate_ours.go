@@ -50,7 +50,7 @@ func measureAggregate(ctx context.Context, spec childSpec) (f AggregateFigures, 
 	if err := writeFiles(spec.Dir, map[string]string{
 		"bursar.yaml": "", "bank.pem": string(b.RootCA()),
 		"institutions/" + aggregateInstitution + ".yaml": fmt.Sprintf("institution: %s\nconnector: {kind: ofx, url: %q, ca: bank.pem, bank_id: %q, days: %d}\n"+
-			"limits: {requests: %d, per: 1m, sessions: %d}\nrefresh: {every: 24h, since: %dh}\n", aggregateInstitution, b.URL(bank.OFX), bankID(b), aggregateDays,
+			"limits: {requests: %d, per: 1m, sessions: %d, account_day: 100}\nrefresh: {every: 24h, since: %dh}\n", aggregateInstitution, b.URL(bank.OFX), bankID(b), aggregateDays,
 			aggregateRequests, aggregateSessions, 24*(aggregateDays*spec.Statements-1)),
 	}); err != nil {
 		return f, err
@@ -61,12 +61,13 @@ func measureAggregate(ctx context.Context, spec childSpec) (f AggregateFigures, 
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	g := &aggregating{spec: spec, bank: b, app: a, ended: make(chan *account.Account, spec.Accounts)}
-	return f, whileUp(ctx, a, func(one *account.Account) { g.ended <- one }, func(ctx context.Context) error {
+	err = whileUp(ctx, a, func(one *account.Account) { g.ended <- one }, func(ctx context.Context) (err error) {
 		if g.client, err = a.TemporalClient(ctx); err != nil {
 			return err
 		}
 		return g.measure(ctx, &f)
 	})
+	return f, err
 }
 
 // bankID returns the bank id of the institution, which cards do not have.
@@ -139,7 +140,10 @@ func (g *aggregating) ours(ctx context.Context, f *AggregateFigures) error {
 		return err
 	}
 	f.Events = float64(events)
-	return g.check(ctx, f)
+	if err := g.check(ctx, f); err != nil {
+		return err
+	}
+	return g.fresh(ctx, list, f)
 }
 
 // changes counts the transactions of the catalog.

@@ -43,8 +43,9 @@ type Options struct {
 
 	Tasks int // of a slot
 
-	Accounts   int // that are refreshed
-	Statements int // of each account
+	Accounts   int     // that are refreshed
+	Statements int     // of each account
+	Rate       float64 // accounts that change a second
 
 	Objects  int    // of all events together
 	Known    int    // objects of one event, which are loaded before it is measured that nothing is new

@@ -62,9 +62,10 @@ type childSpec struct {
 	Tasks  int `json:"tasks,omitempty"` // of a slot
 	Chunks int `json:"chunks,omitempty"`
 
-	Accounts       int  `json:"accounts,omitempty"`
-	Statements     int  `json:"statements,omitempty"`      // of each account
-	YardstickFirst bool `json:"yardstick_first,omitempty"` // of the two sides in one process
+	Accounts       int     `json:"accounts,omitempty"`
+	Statements     int     `json:"statements,omitempty"`      // of each account
+	Rate           float64 `json:"rate,omitempty"`            // changes a second
+	YardstickFirst bool    `json:"yardstick_first,omitempty"` // of the two sides in one process
 
 	Database string `json:"database,omitempty"` // file of a peer
 	Keys     bool   `json:"keys,omitempty"`     // the peer has primary keys
