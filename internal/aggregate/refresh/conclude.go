@@ -28,7 +28,8 @@ func (r *Refresher) Conclude(ctx context.Context, ref account.Ref, refresh int, 
 	if err != nil || !a.IsRunning(refresh) {
 		return err
 	}
-	if err := r.deliver(ctx, ref); err != nil { // what an earlier attempt or refresh has left
+	// What an earlier attempt or refresh has left is stored first. Where that never succeeds, a refresh that has failed ends nevertheless.
+	if err := r.deliver(ctx, ref); err != nil && (how.Err == nil || failure.Of(err).Retryable()) {
 		return err
 	}
 	if how.Err != nil || how.Unanswered {

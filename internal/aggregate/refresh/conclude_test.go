@@ -201,7 +201,7 @@ func TestEventsAddedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestQuarantinedEvents stop an account: the project's own events are valid.
+// TestQuarantinedEvents stop an account, whose refresh ends with the reason: the project's own events are valid. They stay in the outbox.
 func TestQuarantinedEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, project.CursorConnector)
@@ -209,8 +209,15 @@ func TestQuarantinedEvents(t *testing.T) {
 		return scripts[project.CursorConnector](ctx, 1, r, d)
 	}
 	w.Accept = func(context.Context, string, []byte) (int64, string, error) { return 1, "column amount", nil }
-	err := w.drive(w.begin(), 0)
+	number := w.begin()
+	err := w.drive(number, 0)
 	if failure.Of(err) != failure.Bug || !strings.Contains(err.Error(), "in quarantine: column amount") || !w.get().Running {
 		t.Errorf("%v: %+v", err, w.get())
+	}
+	if err := w.Conclude(t.Context(), ref, number, Ending{Err: err}); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.get(); a.Running || a.Class != "bug" || !strings.Contains(a.Reason, "in quarantine: column amount") || !a.Next.IsZero() || !strings.Contains(w.dump(), "outbox") {
+		t.Errorf("%+v", a)
 	}
 }
