@@ -81,7 +81,7 @@ func fileName(ref account.Ref, name string) string {
 		}
 		return r
 	}
-	const longest = 100
+	const longest = 80 // bytes of each: file systems allow 255 together
 	parts := []string{ref.Institution, ref.Account, filepath.Base(name)}
 	for i, p := range parts {
 		p = strings.Map(clean, p)

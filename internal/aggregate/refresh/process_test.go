@@ -227,3 +227,12 @@ func TestProcessNothing(t *testing.T) {
 		t.Errorf("imported %v, %v", w.imported, err)
 	}
 }
+
+// TestFileName: a name of any length fits a file system, and keeps the suffix that says its format.
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", 200)
+	if name := fileName(account.Ref{Institution: long, Account: long}, long+".xml"); len(name) > 255 || !strings.HasSuffix(name, ".xml") {
+		t.Errorf("%d bytes: %s", len(name), name)
+	}
+}
