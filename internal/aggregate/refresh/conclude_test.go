@@ -221,3 +221,38 @@ func TestQuarantinedEvents(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// TestAnsweredLate: what a person has done while no process was up is not lost, although the refresh has waited for too long. The next one is due soon.
+func TestAnsweredLate(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		asks error // of the institution
+		act  func(w *world) error
+	}{
+		"an answer": {&connector.QuestionError{Question: "code?"}, func(w *world) error {
+			_, err := w.Accounts.Answer(t.Context(), ref, "encrypted:1234")
+			return err
+		}},
+		"new credentials": {&connector.CredentialsError{}, func(w *world) error {
+			_, err := w.Accounts.SetCredentials(t.Context(), ref, map[string]string{"password": "vault:new"})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, project.CursorConnector)
+			w.fetch = func(context.Context, connector.Login, connector.Request, connector.Delivery) error { return tt.asks }
+			number := w.begin()
+			w.visit(number)
+			if err := tt.act(w); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Conclude(t.Context(), ref, number, Ending{Unanswered: true}); err != nil {
+				t.Fatal(err)
+			}
+			if a := w.get(); a.Running || a.Outcome != account.Failed || a.Reason != errAnsweredLate.Error() || a.Next.IsZero() || a.Next.After(begin.Add(6*time.Minute)) {
+				t.Errorf("%+v", a)
+			}
+		})
+	}
+}
