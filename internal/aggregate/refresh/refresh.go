@@ -208,8 +208,8 @@ func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connect
 // overlap is how many days before the last complete refresh are fetched again: institutions change what they have reported.
 const overlap = 30 * 24 * time.Hour
 
-// since returns from which day on an account is fetched. However long ago the last complete refresh is, no day after it is left out, and none is fetched
-// from before the first refresh began.
+// since returns from which day on an account is fetched. However long ago the last complete refresh is, no day after it is left out, and no refresh
+// reaches further back than the first one did.
 func since(a *account.Account, c *project.Connection, now time.Time) time.Time {
 	if a.Succeeded.IsZero() {
 		return now.Add(-c.Refresh.Since)
