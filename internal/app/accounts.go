@@ -180,8 +180,10 @@ func (a *App) accountsChanged(ctx context.Context) {
 	}
 }
 
-// beginRefreshing has this process refresh accounts, unless it does, or others may.
+// beginRefreshing has this process refresh accounts, unless it does. Calls at the same time begin once: a stream has one intake.
 func (a *App) beginRefreshing(ctx context.Context) error {
+	a.aggregation.beginning.Lock()
+	defer a.aggregation.beginning.Unlock()
 	if a.refreshes() {
 		return nil
 	}

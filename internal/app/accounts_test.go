@@ -14,6 +14,7 @@ import (
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/ledger"
+	"bursar/internal/event/live"
 	"bursar/internal/project"
 	"bursar/internal/tools/bank"
 	"bursar/internal/vault"
@@ -243,5 +244,29 @@ func TestRefreshAskedAtTheEnd(t *testing.T) {
 	mustRefresh(t, a, ref)
 	if one := <-ended; one == nil || one.Refresh != 2 || one.Outcome != account.Complete {
 		t.Errorf("the second refresh is %+v", one)
+	}
+}
+
+// TestBeginRefreshingAtOnce: commands that refresh several accounts begin once. Each stream has one intake, which the end of the process closes.
+func TestBeginRefreshingAtOnce(t *testing.T) {
+	t.Parallel()
+	a, _ := openBank(t, bank.Options{Seed: 9, Accounts: 1})
+	intakes := make(chan *live.Intake, 8)
+	var all sync.WaitGroup
+	for range cap(intakes) {
+		all.Go(func() {
+			if err := a.beginRefreshing(t.Context()); err != nil {
+				t.Error(err)
+			}
+			intakes <- a.liveIntake(project.AccountTransactionStream)
+		})
+	}
+	all.Wait()
+	close(intakes)
+	first := <-intakes
+	for one := range intakes {
+		if one == nil || one != first {
+			t.Errorf("a stream has the intakes %p and %p", first, one)
+		}
 	}
 }

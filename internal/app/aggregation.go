@@ -32,6 +32,8 @@ type aggregation struct {
 	works     bool            // this process has workers; a.starting guards it
 	scheduler *flow.Scheduler // of a process that follows what is due; nil otherwise
 
+	beginning sync.Mutex // held while a command has this process refresh accounts
+
 	once      sync.Once
 	refresher *refresh.Refresher
 
@@ -199,9 +201,6 @@ func (a *App) acceptFetched(ctx context.Context, stream string, lines []byte) (q
 	}
 }
 
-// needsAggregation reports whether the project has connectors, or accounts of former ones.
-func (a *App) needsAggregation() bool { return a.Project.HasConnectors() }
-
 // startRefreshWorkers starts the workers of the role aggregate, until stop, which is never nil. It does nothing if this process has them.
 func (a *App) startRefreshWorkers(ctx context.Context) (stop func() error, err error) {
 	stop = func() error { return nil }
@@ -233,7 +232,7 @@ func (a *App) startRefreshWorkers(ctx context.Context) (stop func() error, err e
 // startAggregation refreshes accounts when they are due, until stop. It does nothing if no institution has a connector.
 func (a *App) startAggregation(ctx context.Context) (stop func() error, err error) {
 	stop = func() error { return nil }
-	if !a.needsAggregation() {
+	if !a.Project.HasConnectors() {
 		return stop, nil
 	}
 	stopWorkers, err := a.startRefreshWorkers(ctx)

@@ -105,18 +105,18 @@ func (c *Connection) readConnector(o doc.Section) {
 	c.readProgram(s)
 }
 
-// checkURL reports a URL through which credentials would be sent in the clear.
+// checkURL reports a URL through which credentials would be sent in the clear, or that contains some.
 func (c *Connection) checkURL(s doc.Section) {
 	text := c.Settings["url"]
 	if text == "" || IsReference(text) {
 		return
 	}
 	u, err := url.Parse(text)
+	isFiles := c.Kind == FilesConnector
 	switch {
-	case c.Kind == FilesConnector && (err != nil || u.Scheme != "" && u.Scheme != "sftp"):
+	case isFiles && (err != nil || u.Scheme != "" && u.Scheme != "sftp"):
 		s.Fail("url", "must be a folder, or sftp://HOST/FOLDER")
-	case c.Kind == FilesConnector:
-	case err != nil || u.Scheme != "https" || u.Host == "":
+	case !isFiles && (err != nil || u.Scheme != "https" || u.Host == ""):
 		s.Fail("url", "must be a URL that begins with https://: credentials are sent to it")
 	case u.User != nil:
 		s.Fail("url", "contains a user or a password: give them with the account, as references to the vault")

@@ -44,6 +44,8 @@ func TestNewInstitution(t *testing.T) {
 	for want, settings := range map[string][]Setting{
 		"has no `url`":       {{"connector.kind", "ofx"}},
 		"begins with https:": {{"connector.kind", "ofx"}, {"connector.url", "http://a.example"}},
+		"a user or a pass":   {{"connector.kind", "files"}, {"connector.url", "sftp://user:s3cret@a.example/in"}, {"connector.host_key", "SHA256:x"}},
+		"sftp://HOST/FOLDER": {{"connector.kind", "files"}, {"connector.url", "ftp://a.example/in"}},
 		"given twice":        {{"connector.kind", "ofx"}, {"connector.kind", "ofx"}},
 		"connector.kind.x":   {{"connector.kind", "ofx"}, {"connector.kind.x", "ofx"}},
 	} {

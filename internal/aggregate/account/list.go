@@ -132,9 +132,13 @@ func (s *Accounts) page(ctx context.Context, prefix, after string) ([]Account, e
 	})
 }
 
-// Institution returns the counts of an institution.
+// Institution returns the counts of an institution, those of refreshes for today.
 func (s *Accounts) Institution(ctx context.Context, name string) (Institution, error) {
-	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (Institution, error) { return institutionOf(tx, name) })
+	return catalog.Read(ctx, s.Catalog, func(tx catalog.Tx) (Institution, error) {
+		i, err := institutionOf(tx, name)
+		i.turnDay(s.Now().UTC())
+		return i, err
+	})
 }
 
 // change applies fn to the record of an account in one transaction. fn may be called more than once.

@@ -45,3 +45,18 @@ func TestEach(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 }
+
+// TestCountsOfToday: the refreshes of yesterday are not shown as those of today, also before any is begun.
+func TestCountsOfToday(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, _, err := w.AskNow(t.Context(), w.add("1", 0), Rules{AccountDay: 1}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		if i, err := w.Institution(t.Context(), "acme"); err != nil || i.ByPerson != want || i.Accounts != 1 {
+			t.Errorf("%+v, %v, want %d refreshes", i, err, want)
+		}
+		w.now = w.now.Add(day)
+	}
+}

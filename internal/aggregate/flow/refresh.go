@@ -161,7 +161,8 @@ func (r *refresh) step(ctx workflow.Context, name string, in any) error {
 	}
 }
 
-// conclude ends the refresh, also one that is cancelled.
+// conclude ends the refresh, also one that is cancelled, and one whose result cannot be judged or stored: an account whose refresh never ends would
+// not be refreshed again, and would say nothing.
 func (r *refresh) conclude(ctx workflow.Context, cause error) error {
 	in := ConcludeInput{AccountInput: r.in, Unanswered: r.unanswered}
 	if cause != nil {
@@ -175,5 +176,11 @@ func (r *refresh) conclude(ctx workflow.Context, cause error) error {
 		in.Failure = &f
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	err := r.step(ctx, concludeActivity, in)
+	if err == nil || in.Failure != nil {
+		return err
+	}
+	f := temporal.NewFailure(err)
+	in.Failure = &f
 	return r.step(ctx, concludeActivity, in)
 }

@@ -208,11 +208,22 @@ func TestStepsFail(t *testing.T) {
 	}
 }
 
-// TestConcludeFails: the workflow reports an end that cannot be recorded.
+// TestConcludeFails: a refresh whose result cannot be judged ends with the reason.
 func TestConcludeFails(t *testing.T) {
 	t.Parallel()
 	s := newScripted(Fetched{})
 	s.fail["conclude"] = []error{errors.New("bug in the ledger")}
+	execute(t, s, nil)
+	if how := s.ended(t); how.Err == nil || failure.Of(how.Err) != failure.Bug || how.Err.Error() != "bug in the ledger" || s.count("conclude") != 2 {
+		t.Errorf("ended %+v after %q", how, s.calls)
+	}
+}
+
+// TestEndIsNotRecorded: the workflow reports an end that cannot be recorded.
+func TestEndIsNotRecorded(t *testing.T) {
+	t.Parallel()
+	s := newScripted(Fetched{})
+	s.fail["conclude"] = times(2, errors.New("bug in the catalog"))
 	env, _ := virtual(s)
 	env.ExecuteWorkflow(Account, AccountInput{Institution: one.Institution, Account: one.Account, Refresh: one.Number})
 	if err := temporal.FromTemporal(env.GetWorkflowError()); failure.Of(err) != failure.Bug || s.ending != nil {

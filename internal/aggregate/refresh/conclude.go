@@ -28,8 +28,12 @@ func (r *Refresher) Conclude(ctx context.Context, ref account.Ref, refresh int, 
 	if err != nil || !a.IsRunning(refresh) {
 		return err
 	}
-	if err := r.deliver(ctx, ref); err != nil { // what an earlier attempt or refresh has left
+	// What an earlier attempt or refresh has left is stored first. Where that never succeeds, a refresh that has failed ends nevertheless.
+	if err := r.deliver(ctx, ref); err != nil && (how.Err == nil || failure.Of(err).Retryable()) {
 		return err
+	}
+	if how.Unanswered && a.IsAnswered() {
+		how = Ending{Err: errAnsweredLate}
 	}
 	if how.Err != nil || how.Unanswered {
 		return r.end(ctx, a, how)
@@ -41,6 +45,9 @@ func (r *Refresher) Conclude(ctx context.Context, ref account.Ref, refresh int, 
 	how.Err = errors.Join(err, refusals(a))
 	return r.end(ctx, a, how)
 }
+
+// errAnsweredLate ends a refresh that has waited too long, while no process was up that noticed that a person had acted. Another one is due soon.
+var errAnsweredLate = failure.Wrap(failure.Transient, errors.New("a person has acted after the refresh had waited for too long"))
 
 // refusals is the error of a refresh with statement files that could not be read; nil without such.
 func refusals(a *account.Account) (err error) {

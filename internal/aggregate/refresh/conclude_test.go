@@ -201,7 +201,7 @@ func TestEventsAddedMeanwhile(t *testing.T) {
 	}
 }
 
-// TestQuarantinedEvents stop an account: the project's own events are valid.
+// TestQuarantinedEvents stop an account, whose refresh ends with the reason: the project's own events are valid. They stay in the outbox.
 func TestQuarantinedEvents(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, project.CursorConnector)
@@ -209,8 +209,50 @@ func TestQuarantinedEvents(t *testing.T) {
 		return scripts[project.CursorConnector](ctx, 1, r, d)
 	}
 	w.Accept = func(context.Context, string, []byte) (int64, string, error) { return 1, "column amount", nil }
-	err := w.drive(w.begin(), 0)
+	number := w.begin()
+	err := w.drive(number, 0)
 	if failure.Of(err) != failure.Bug || !strings.Contains(err.Error(), "in quarantine: column amount") || !w.get().Running {
 		t.Errorf("%v: %+v", err, w.get())
+	}
+	if err := w.Conclude(t.Context(), ref, number, Ending{Err: err}); err != nil {
+		t.Fatal(err)
+	}
+	if a := w.get(); a.Running || a.Class != "bug" || !strings.Contains(a.Reason, "in quarantine: column amount") || !a.Next.IsZero() || !strings.Contains(w.dump(), "outbox") {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestAnsweredLate: what a person has done while no process was up is not lost, although the refresh has waited for too long. The next one is due soon.
+func TestAnsweredLate(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		asks error // of the institution
+		act  func(w *world) error
+	}{
+		"an answer": {&connector.QuestionError{Question: "code?"}, func(w *world) error {
+			_, err := w.Accounts.Answer(t.Context(), ref, "encrypted:1234")
+			return err
+		}},
+		"new credentials": {&connector.CredentialsError{}, func(w *world) error {
+			_, err := w.Accounts.SetCredentials(t.Context(), ref, map[string]string{"password": "vault:new"})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, project.CursorConnector)
+			w.fetch = func(context.Context, connector.Login, connector.Request, connector.Delivery) error { return tt.asks }
+			number := w.begin()
+			w.visit(number)
+			if err := tt.act(w); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Conclude(t.Context(), ref, number, Ending{Unanswered: true}); err != nil {
+				t.Fatal(err)
+			}
+			if a := w.get(); a.Running || a.Outcome != account.Failed || a.Reason != errAnsweredLate.Error() || a.Next.IsZero() || a.Next.After(begin.Add(6*time.Minute)) {
+				t.Errorf("%+v", a)
+			}
+		})
 	}
 }

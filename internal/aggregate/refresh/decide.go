@@ -73,12 +73,14 @@ func (r *Refresher) List(ctx context.Context, institution string, credentials ma
 	if err != nil {
 		return nil, err
 	}
-	defer func() { permits.End(err) }()
+	answered := context.Canceled // the institution was not asked
+	defer func() { permits.End(answered) }()
 	ctx = limit.WithSession(ctx, permits)
 	login, hide, err := r.login(i, &account.Account{Ref: account.Ref{Institution: institution}, Credentials: credentials}, permits)
 	if err != nil {
 		return nil, err
 	}
+	defer func() { answered = err }()
 	session, err := c.LogIn(ctx, login)
 	if err != nil {
 		return nil, hide(err)

@@ -33,7 +33,7 @@ type delivery struct {
 	documents []account.Document
 	cursor    string            // to commit with the documents
 	hide      func(error) error // hides secrets of the session
-	failed    error             // what was delivered could not be kept or stored: that is not the institution's fault
+	failed    error             // the login could not be prepared, or what was delivered not be stored: that says nothing about the institution
 }
 
 // fail notes an error of the project's own.

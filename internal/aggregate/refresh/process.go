@@ -81,7 +81,7 @@ func fileName(ref account.Ref, name string) string {
 		}
 		return r
 	}
-	const longest = 100
+	const longest = 80 // bytes of each: file systems allow 255 together
 	parts := []string{ref.Institution, ref.Account, filepath.Base(name)}
 	for i, p := range parts {
 		p = strings.Map(clean, p)
@@ -121,8 +121,13 @@ type importGroups struct {
 type importGroup struct {
 	files   []string
 	done    chan struct{}
-	refused []string
-	err     error
+	results []importResult // of each file
+}
+
+// importResult is what became of a file.
+type importResult struct {
+	refused string // why nothing of it was accepted
+	err     error  // why it could not be imported
 }
 
 // maxGroup bounds the files of a group.
@@ -147,10 +152,7 @@ func (g *importGroups) add(ctx context.Context, interval time.Duration, institut
 	}
 	g.mu.Unlock()
 	<-group.done
-	if group.err == nil && at < len(group.refused) {
-		refused = group.refused[at]
-	}
-	return refused, group.err
+	return group.results[at].refused, group.results[at].err
 }
 
 // importAll imports groups until none is pending, each at the earliest an interval after the begin of the one before.
@@ -168,29 +170,31 @@ func (g *importGroups) importAll(ctx context.Context, interval time.Duration, in
 		group := waiting[0]
 		g.pending[institution] = waiting[1:]
 		g.mu.Unlock()
-		group.refused, group.err = importOrAlone(ctx, institution, group.files, do)
+		group.results = importOrAlone(ctx, institution, group.files, do)
 		close(group.done)
 		<-next
 	}
 }
 
-// importOrAlone imports files together, or, if that fails because of one of them, each alone.
-func importOrAlone(ctx context.Context, institution string, files []string, do importFunc) (refused []string, err error) {
-	refused, err = do(ctx, institution, files)
-	if err == nil || failure.Of(err) != failure.Data || len(files) == 1 {
-		return refused, err
+// importOrAlone imports files together, or, if that fails because of one of them, each alone: the others are of other accounts.
+func importOrAlone(ctx context.Context, institution string, files []string, do importFunc) []importResult {
+	results := make([]importResult, len(files))
+	refused, err := do(ctx, institution, files)
+	if err != nil && !failure.Of(err).Retryable() && len(files) > 1 {
+		for i, file := range files {
+			results[i] = importOrAlone(ctx, institution, []string{file}, do)[0]
+		}
+		return results
 	}
-	refused = make([]string, len(files))
-	for i, file := range files {
-		one, err := do(ctx, institution, []string{file})
+	for i := range results {
 		switch {
 		case err == nil:
-			refused[i] = one[0]
+			results[i].refused = refused[i]
 		case failure.Of(err) == failure.Data:
-			refused[i] = err.Error()
+			results[i].refused = err.Error()
 		default:
-			return nil, err
+			results[i].err = err
 		}
 	}
-	return refused, nil
+	return results
 }

@@ -88,21 +88,22 @@ func TestGroupsOfInstitutions(t *testing.T) {
 	all.Wait()
 }
 
+// TestBadFiles: a file that cannot be imported spoils no other one. What may pass is the error of all of them.
 func TestBadFiles(t *testing.T) {
 	t.Parallel()
-	bad, away := failure.Wrap(failure.Data, errors.New("bad")), failure.Wrap(failure.Transient, errors.New("away"))
+	bad, away, bug := failure.Wrap(failure.Data, errors.New("bad")), failure.Wrap(failure.Transient, errors.New("away")), errors.New("bug")
 	for name, tt := range map[string]struct {
-		cause   map[string]error // by file
-		refused string
-		err     error
+		cause map[string]error // by file
+		want  []importResult
 	}{
-		"none":       {nil, "[  ]", nil},
-		"one":        {map[string]error{"2": bad}, "[ bad ]", nil},
-		"all":        {map[string]error{"1": bad, "2": bad, "3": bad}, "[bad bad bad]", nil},
-		"away":       {map[string]error{"2": away}, "[]", away},
-		"away later": {map[string]error{"1": bad, "3": away}, "[]", away},
+		"none":     {nil, []importResult{{}, {}, {}}},
+		"one":      {map[string]error{"2": bad}, []importResult{{}, {"bad", nil}, {}}},
+		"all":      {map[string]error{"1": bad, "2": bad, "3": bad}, []importResult{{"bad", nil}, {"bad", nil}, {"bad", nil}}},
+		"away":     {map[string]error{"2": away}, []importResult{{"", away}, {"", away}, {"", away}}},
+		"a bug":    {map[string]error{"2": bug}, []importResult{{}, {"", bug}, {}}},
+		"of kinds": {map[string]error{"1": bad, "2": bug, "3": away}, []importResult{{"bad", nil}, {"", bug}, {"", away}}},
 	} {
-		refused, err := importOrAlone(t.Context(), "", []string{"1", "2", "3"}, func(_ context.Context, _ string, files []string) ([]string, error) {
+		got := importOrAlone(t.Context(), "", []string{"1", "2", "3"}, func(_ context.Context, _ string, files []string) ([]string, error) {
 			for _, file := range files {
 				if err := tt.cause[file]; err != nil {
 					return nil, err
@@ -110,8 +111,8 @@ func TestBadFiles(t *testing.T) {
 			}
 			return make([]string, len(files)), nil
 		})
-		if fmt.Sprint(refused) != tt.refused || !errors.Is(err, tt.err) {
-			t.Errorf("%s: %q, %v", name, refused, err)
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
 }
@@ -224,5 +225,14 @@ func TestProcessNothing(t *testing.T) {
 	}
 	if err := w.Process(t.Context(), ref, number, 0); err != nil || fmt.Sprint(w.imported) != "map[two:1]" {
 		t.Errorf("imported %v, %v", w.imported, err)
+	}
+}
+
+// TestFileName: a name of any length fits a file system, and keeps the suffix that says its format.
+func TestFileName(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ü", 200)
+	if name := fileName(account.Ref{Institution: long, Account: long}, long+".xml"); len(name) > 255 || !strings.HasSuffix(name, ".xml") {
+		t.Errorf("%d bytes: %s", len(name), name)
 	}
 }

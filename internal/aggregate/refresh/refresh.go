@@ -193,7 +193,7 @@ func (r *Refresher) retrying(ctx context.Context, ref account.Ref, refresh int, 
 func (r *Refresher) fetch(ctx context.Context, i *project.Institution, c connector.Connector, a *account.Account, permits *limit.Session, d *delivery) error {
 	login, hide, err := r.login(i, a, permits)
 	if err != nil {
-		return err
+		return d.fail(err)
 	}
 	d.hide = hide
 	session, err := c.LogIn(ctx, login)

@@ -149,36 +149,42 @@ func TestRejectedCredentials(t *testing.T) {
 	}
 }
 
-// TestFailuresOfInstitutions are those that its breaker counts: not those of the project's own stores, and not what the institution has answered.
+// TestFailuresOfInstitutions are those that its breaker counts: not those of the project's own stores, and not what the institution has answered. A
+// visit that was not made has not succeeded either.
 func TestFailuresOfInstitutions(t *testing.T) {
 	t.Parallel()
 	away := failure.Wrap(failure.Transient, errors.New("away"))
 	for name, tt := range map[string]struct {
-		fetch  func(ctx context.Context, w *world, d connector.Delivery) error
-		failed int
+		fetch             func(ctx context.Context, w *world, d connector.Delivery) error
+		failed, succeeded int
 	}{
-		"away": {func(context.Context, *world, connector.Delivery) error { return away }, 1},
+		"away": {func(context.Context, *world, connector.Delivery) error { return away }, 1, 0},
 		"answered": {func(context.Context, *world, connector.Delivery) error {
 			return failure.Wrap(failure.Data, errors.New("no such account"))
-		}, 0},
+		}, 0, 1},
 		"the store of objects": {func(ctx context.Context, w *world, d connector.Delivery) error {
 			w.faults.set(1)
 			return d.Document(ctx, "1.xml", []byte("1"))
-		}, 0},
+		}, 0, 0},
 		"the stream": {func(ctx context.Context, w *world, d connector.Delivery) error {
 			w.faults.set(1)
 			return d.Records(ctx, "records", []byte("{\"id\":\"1\"}\n"))
-		}, 0},
+		}, 0, 0},
 		"the catalog": {func(ctx context.Context, w *world, d connector.Delivery) error {
 			w.faults.set(1)
 			return d.State(ctx, []byte("s"))
-		}, 0},
+		}, 0, 0},
+		"the vault": {nil, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, project.ExecConnector)
 			w.fetch = func(ctx context.Context, _ connector.Login, _ connector.Request, d connector.Delivery) error {
 				return tt.fetch(ctx, w, d)
+			}
+			if tt.fetch == nil {
+				w.Resolve = func(string, int, string, string) (vault.Secret, error) { return vault.Secret{}, vault.ErrUnknown }
+				w.connection.Settings = map[string]string{"url": "vault:url"}
 			}
 			if _, err := w.Visit(t.Context(), ref, w.begin()); err == nil {
 				t.Fatal("it has not failed")
@@ -190,12 +196,13 @@ func TestFailuresOfInstitutions(t *testing.T) {
 			}
 			const last = 77 * time.Minute
 			session.End(failure.Throttle(last, errors.New("busy"))) // which is reported at once, with what was not
-			failed := 0
-			for report := (limit.Ask{}); report.RetryAfter != last; failed += report.Failed {
+			failed, succeeded := 0, 0
+			for report := (limit.Ask{}); report.RetryAfter != last; {
 				report = <-w.asks
+				failed, succeeded = failed+report.Failed, succeeded+report.Succeeded
 			}
-			if failed != tt.failed {
-				t.Errorf("%d failures are reported, want %d", failed, tt.failed)
+			if failed != tt.failed || succeeded != tt.succeeded {
+				t.Errorf("%d failures and %d successes are reported, want %d and %d", failed, succeeded, tt.failed, tt.succeeded)
 			}
 		})
 	}
