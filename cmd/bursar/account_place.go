@@ -5,6 +5,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"bursar/internal/aggregate/account"
 )
@@ -59,7 +60,10 @@ func describeWhere(one *account.Account) string {
 	case p == asksPlace:
 		return "asks: " + one.Question
 	case p == waitingPlace && one.Begun.IsZero():
-		return "waiting " + cmp.Or(one.Reason, "for its turn")
+		if one.Reason == "" || strings.HasPrefix(one.Reason, "for ") {
+			return "waiting " + cmp.Or(one.Reason, "for its turn")
+		}
+		return "waiting: " + one.Reason
 	case p == newPlace:
 		return "never read"
 	default:

@@ -80,7 +80,11 @@ func (a *App) refresher() *refresh.Refresher {
 // refreshed reports the end of a refresh.
 func (a *App) refreshed(one *account.Account) {
 	if one.Outcome != account.Complete {
-		a.log.Warn("an account could not be refreshed", "account", one.String(), "class", one.Class, "reason", one.Reason, "next", one.Next)
+		args := []any{"account", one.String(), "class", one.Class, "reason", one.Reason}
+		if !one.Next.IsZero() {
+			args = append(args, "next", one.Next)
+		}
+		a.log.Warn("an account could not be refreshed", args...)
 	}
 	if a.hooks.OnRefreshed != nil {
 		a.hooks.OnRefreshed(one)
@@ -201,6 +205,9 @@ func (a *App) acceptFetched(ctx context.Context, stream string, lines []byte) (q
 	}
 }
 
+// giveBackTimeout bounds the time in which a process that ends gives back its parts of what institutions allow.
+const giveBackTimeout = 2 * time.Second
+
 // startRefreshWorkers starts the workers of the role aggregate, until stop, which is never nil. It does nothing if this process has them.
 func (a *App) startRefreshWorkers(ctx context.Context) (stop func() error, err error) {
 	stop = func() error { return nil }
@@ -220,7 +227,11 @@ func (a *App) startRefreshWorkers(ctx context.Context) (stop func() error, err e
 	}
 	a.aggregation.works = true
 	return func() error {
-		workers.Stop()
+		workers.Stop(func() {
+			ctx, cancel := context.WithTimeout(context.Background(), giveBackTimeout)
+			defer cancel()
+			refresher.Pool.Release(ctx)
+		})
 		refresher.Close()
 		a.starting.Lock()
 		defer a.starting.Unlock()

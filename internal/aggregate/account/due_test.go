@@ -51,7 +51,7 @@ func TestDueStartsAgain(t *testing.T) {
 		if _, err := w.Begin(t.Context(), refOf(id), 1); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Ask(t.Context(), refOf(id), 1, question, "because"); err != nil {
+		if err := w.Ask(t.Context(), refOf(id), Asked{Refresh: 1, Question: question, Reason: "because"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -79,19 +79,28 @@ func (s *Accounts) Retrying(ctx context.Context, r Ref, refresh int, cause error
 	})
 }
 
-// Ask records that the refresh waits for a person: for the answer to a question, or, without a question, for new credentials.
-func (s *Accounts) Ask(ctx context.Context, r Ref, refresh int, question, reason string) error {
+// Asked is why a refresh waits for a person: for the answer to a question, or, without a question, for new credentials.
+type Asked struct {
+	Refresh  int
+	Question string
+	Reason   string
+	Requests int // of the visit
+}
+
+// Ask records that a refresh waits for a person.
+func (s *Accounts) Ask(ctx context.Context, r Ref, q Asked) error {
 	_, err := s.change(ctx, r, func(tx catalog.Tx, a *Account) error {
-		if !a.IsFetching(refresh) {
+		if !a.IsFetching(q.Refresh) {
 			return nil
 		}
 		a.Answer = "" // that of an earlier question was not accepted
-		if question == "" {
-			a.set(Rejected, reason, s.Now().UTC())
-		} else {
-			a.set(Asking, reason, s.Now().UTC())
-			a.Question = question
+		a.Requests += q.Requests
+		state := Asking
+		if q.Question == "" {
+			state = Rejected
 		}
+		a.set(state, q.Reason, s.Now().UTC())
+		a.Question = q.Question
 		return tx.Delete(runningKey(r))
 	})
 	return err

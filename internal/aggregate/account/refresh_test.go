@@ -76,8 +76,10 @@ func (w *world) lateCalls() map[string]func(ctx context.Context, r Ref, refresh 
 			_, err := w.Retrying(ctx, r, n, errors.New("late"))
 			return err
 		},
-		"ask":    func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "late?", "late") },
-		"reject": func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, n, "", "late") },
+		"ask": func(ctx context.Context, r Ref, n int) error {
+			return w.Ask(ctx, r, Asked{Refresh: n, Question: "late?", Reason: "late"})
+		},
+		"reject": func(ctx context.Context, r Ref, n int) error { return w.Ask(ctx, r, Asked{Refresh: n, Reason: "late"}) },
 		"processed": func(ctx context.Context, r Ref, n int) error {
 			return w.Processed(ctx, r, n, "o1", "late")
 		},
@@ -109,7 +111,7 @@ func TestLateCallsChangeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.expectNoChange(ref, "the second one fetches", 1)
-	if err := w.Ask(t.Context(), ref, 2, "code?", "asked"); err != nil {
+	if err := w.Ask(t.Context(), ref, Asked{Refresh: 2, Question: "code?", Reason: "asked"}); err != nil {
 		t.Fatal(err)
 	}
 	w.expectNoChange(ref, "the second one asks", 1)
@@ -179,7 +181,7 @@ func TestQuestions(t *testing.T) {
 	}
 	answer("still too early", false)
 	for _, question := range []string{"code?", "another code?"} {
-		if err := w.Ask(t.Context(), ref, n, question, "it asks"); err != nil {
+		if err := w.Ask(t.Context(), ref, Asked{Refresh: n, Question: question, Reason: "it asks"}); err != nil {
 			t.Fatal(err)
 		}
 		if a := w.get(ref); a.State != Asking || a.Question != question || a.Answer != "" {
@@ -216,7 +218,7 @@ func TestNewCredentials(t *testing.T) {
 		t.Errorf("an account that works is due at %s", a.Next)
 	}
 	n := w.refresh(ref)
-	if err := w.Ask(t.Context(), ref, n, "", "rejected"); err != nil {
+	if err := w.Ask(t.Context(), ref, Asked{Refresh: n, Reason: "rejected"}); err != nil {
 		t.Fatal(err)
 	}
 	a := set(map[string]string{"password": "vault:p2"})

@@ -139,9 +139,11 @@ func (w *Workers) Start() error {
 	return nil
 }
 
-// Stop stops the workers, those that visit institutions first.
-func (w *Workers) Stop() {
+// Stop stops the workers, those that visit institutions first. release is called in between: nothing is sent to an institution any more, and its
+// workflow still answers.
+func (w *Workers) Stop(release func()) {
 	w.visits.Stop()
+	release()
 	w.stores.Stop()
 }
 

@@ -36,7 +36,7 @@ func serve(t *testing.T, steps Steps) Starter {
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(w.Stop)
+	t.Cleanup(func() { w.Stop(func() {}) })
 	return s
 }
 

@@ -49,8 +49,9 @@ type Report struct {
 // Ask asks for a part, or renews it, and reports.
 type Ask struct {
 	Process string `json:"process"`
-	Want    int    `json:"want"` // sessions that it has, or has work for; 0: it needs its part no more
-	Open    int    `json:"open"` // sessions that it has
+	Want    int    `json:"want"`           // sessions that it has, or has work for; 0: it needs its part no more
+	Open    int    `json:"open"`           // sessions that it has
+	Ends    bool   `json:"ends,omitempty"` // the process sends nothing more: its part is free
 	Limits  Limits `json:"limits"`
 	Report
 }

@@ -306,6 +306,22 @@ func (s *Session) End(err error) {
 	at.notify()
 }
 
+// Release gives the parts of this process back, which has no more sessions. Those that cannot be given back are free when their leases end.
+func (p *Pool) Release(ctx context.Context) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for institution, at := range p.places {
+		at.mu.Lock()
+		a := Ask{Process: p.Process, Ends: true, Limits: at.limits, Report: at.report}
+		held := time.Now().Before(at.until) && at.open == 0 && !at.asking
+		at.until = time.Time{}
+		at.mu.Unlock()
+		if held {
+			_, _ = p.Lease(ctx, institution, a)
+		}
+	}
+}
+
 // sessionKey is the key of a session in a context.
 type sessionKey struct{}
 

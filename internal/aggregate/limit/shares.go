@@ -34,6 +34,10 @@ func (s *Shares) Lease(now time.Time, a Ask) Part {
 		s.NotBefore = until
 	}
 	part := Part{For: LeaseTime}
+	if a.Ends {
+		s.Leases = slices.DeleteFunc(s.Leases, func(l lease) bool { return l.Process == a.Process })
+		return part
+	}
 	sessions, wait := s.Breaker.allows(now, a.Process, a.Want)
 	if now.Before(s.NotBefore) && sessions > 0 {
 		sessions, wait = 0, s.NotBefore.Sub(now)

@@ -155,10 +155,11 @@ func (r *Refresher) ended(ctx context.Context, d *delivery, requests int, err er
 	var question *connector.QuestionError
 	switch {
 	case errors.As(err, &rejected):
-		return Visit{Waits: true}, r.Accounts.Ask(ctx, d.ref, d.refresh, "", err.Error())
+		return Visit{Waits: true}, r.Accounts.Ask(ctx, d.ref, account.Asked{Refresh: d.refresh, Reason: err.Error(), Requests: requests})
 	case errors.As(err, &question):
 		asks := d.hide(errors.New(question.Question)).Error()
-		return Visit{Waits: true, Question: true}, r.Accounts.Ask(ctx, d.ref, d.refresh, asks, "the institution asks a question")
+		asked := account.Asked{Refresh: d.refresh, Question: asks, Reason: "the institution asks a question", Requests: requests}
+		return Visit{Waits: true, Question: true}, r.Accounts.Ask(ctx, d.ref, asked)
 	case err != nil:
 		return Visit{}, r.retrying(ctx, d.ref, d.refresh, err)
 	}
