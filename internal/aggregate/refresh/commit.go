@@ -199,8 +199,8 @@ func store[T any](ctx context.Context, r *Refresher, stream string, events []T) 
 // commitCursor keeps the cursor of a refresh that has fetched statement files of any accounts. While one of them cannot be read, the files are fetched
 // again, and the account says which one it is, until that was removed or can be read.
 func (r *Refresher) commitCursor(ctx context.Context, a *account.Account) error {
-	if a.Fetched == "" || refusals(a) != nil {
-		return nil
+	if unread := refusals(a); a.Fetched == "" || unread != nil {
+		return nil //nolint:nilerr // the refresh ends with it
 	}
 	return r.Catalog.Update(ctx, func(tx catalog.Tx) error { return account.Commit(tx, a.Ref, a.Refresh, a.Fetched) })
 }
