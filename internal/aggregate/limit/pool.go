@@ -64,6 +64,7 @@ type place struct {
 	at      time.Time     // when that was
 	report  Report        // since the last ask
 	asking  bool          // an ask is under way
+	keeping bool          // keep runs
 	changed chan struct{} // closed, and replaced, when the part has changed or a session has ended
 	err     error         // of the last ask
 	breaker Breaker       // that was reported last
@@ -104,7 +105,7 @@ func (p *Pool) Session(ctx context.Context, institution string, l Limits) (*Sess
 		now := time.Now()
 		switch {
 		case at.isInForce(now) && at.open < at.part.Sessions:
-			at.open++
+			at.begin()
 			return &Session{place: at}, nil
 		case waiting.Err() != nil, at.isInForce(now) && at.part.Sessions == 0:
 			return nil, at.busy(ctx, now)
@@ -112,6 +113,29 @@ func (p *Pool) Session(ctx context.Context, institution string, l Limits) (*Sess
 		at.askIfUseful(now)
 		at.wait(waiting)
 	}
+}
+
+// begin begins a session. The lock is held.
+func (at *place) begin() {
+	at.open++
+	if !at.keeping {
+		at.keeping = true
+		go at.keep()
+	}
+}
+
+// keep renews the part while there are sessions: they count at the institution, also while they wait for a slow answer and ask for no permit.
+func (at *place) keep() {
+	at.mu.Lock()
+	defer at.mu.Unlock()
+	for at.open > 0 {
+		now := time.Now()
+		at.askIfUseful(now)
+		waiting, cancel := context.WithTimeout(context.Background(), max(at.until.Sub(now)-renewal, askAgain))
+		at.wait(waiting)
+		cancel()
+	}
+	at.keeping = false
 }
 
 // isInForce reports whether the part may be used. The lock is held.

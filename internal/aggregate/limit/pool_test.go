@@ -247,8 +247,60 @@ func TestRetryAfterIsKept(t *testing.T) {
 			}
 		}
 		pause(t.Context(), 10*time.Minute)
-		if _, err := b.Session(t.Context(), "acme", l); err != nil {
-			t.Error(err)
+		if s, err = b.Session(t.Context(), "acme", l); err != nil {
+			t.Fatal(err)
+		}
+		s.End(nil)
+	})
+}
+
+// TestSlowSessions count while they are open, also if they ask for no permit for longer than a lease, or may send nothing because the institution has
+// asked to wait or does not work.
+func TestSlowSessions(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	synctest.Test(t, func(t *testing.T) {
+		l := Limits{Requests: 60, Per: time.Minute, Sessions: 4, Failures: 1, Wait: 15 * time.Second, Longest: 30 * time.Second}
+		i, e := &institution{}, &entity{}
+		ctx, end := context.WithTimeout(t.Context(), time.Hour)
+		defer end()
+		outcomes := []error{nil, failure.Throttle(25*time.Second, errors.New("slow down")), failure.Wrap(failure.Transient, errors.New("away"))}
+		var group sync.WaitGroup
+		for n := range 3 {
+			p := &Pool{Process: string(rune('a' + n)), Lease: e.lease}
+			for worker := range 4 {
+				random := rand.New(rand.NewPCG(seed, uint64(4*n+worker)))
+				group.Go(func() { workSlowly(ctx, p, i, l, random, outcomes) })
+			}
+		}
+		group.Wait()
+		pause(t.Context(), askTimeout)
+		if most := i.mostIn(l.Per); most > l.Requests || i.most > l.Sessions || len(i.requests) < 100 {
+			t.Errorf("seed %d: %d requests, %d in an interval, %d sessions", seed, len(i.requests), most, i.most)
 		}
 	})
+}
+
+// workSlowly has sessions of a few requests, each of which may take longer than a lease, until ctx ends.
+func workSlowly(ctx context.Context, p *Pool, i *institution, l Limits, random *rand.Rand, outcomes []error) {
+	for ctx.Err() == nil {
+		s, err := p.Session(ctx, "acme", l)
+		if err != nil {
+			pause(ctx, time.Duration(random.Int64N(int64(3*time.Second))))
+			continue
+		}
+		i.begin(1)
+		for range 1 + random.IntN(3) {
+			if err = s.Permit(ctx); err != nil {
+				break
+			}
+			_ = i.request()
+			pause(ctx, time.Duration(random.Int64N(int64(3*LeaseTime))))
+		}
+		if err == nil && random.IntN(4) == 0 {
+			err = outcomes[random.IntN(len(outcomes))]
+		}
+		i.begin(-1)
+		s.End(err)
+	}
 }

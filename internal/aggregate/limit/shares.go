@@ -44,7 +44,7 @@ func (s *Shares) Lease(now time.Time, a Ask) Part {
 	}
 	at, had := s.find(a.Process)
 	if sessions == 0 {
-		s.end(at, had)
+		s.end(at, had, now, a)
 		part.Wait, part.Breaker = wait, s.Breaker
 		return part
 	}
@@ -70,11 +70,23 @@ func (s *Shares) expire(now time.Time) {
 	s.Leases = slices.DeleteFunc(s.Leases, func(l lease) bool { return !l.Until.After(now) })
 }
 
-// end makes a process want nothing. What it was given stays taken until its lease ends.
-func (s *Shares) end(at int, had bool) {
-	if had {
+// end makes a process want nothing. What it was given stays taken until its lease ends. Sessions that it has are not interrupted, and count: their lease
+// is longer than the process waits before it asks again.
+func (s *Shares) end(at int, had bool, now time.Time, a Ask) {
+	if a.Open > 0 {
+		s.put(at, had, lease{Process: a.Process, Sessions: a.Open, Until: now.Add(2 * LeaseTime)})
+	} else if had {
 		s.Leases[at].Want = 0
 	}
+}
+
+// put replaces the lease of a process, or adds it.
+func (s *Shares) put(at int, had bool, l lease) {
+	if had {
+		s.Leases[at] = l
+		return
+	}
+	s.Leases = slices.Insert(s.Leases, at, l)
 }
 
 // place gives a process its part: an equal one among those that want any, as far as what others have leased leaves it.
@@ -105,11 +117,7 @@ func (s *Shares) place(at int, had bool, now time.Time, a Ask, want int, part *P
 		l.Sessions = a.Open     // which are not interrupted
 		part.Wait = time.Second // until another process has a smaller part, or none
 	}
-	if had {
-		s.Leases[at] = l
-		return
-	}
-	s.Leases = slices.Insert(s.Leases, at, l)
+	s.put(at, had, l)
 }
 
 // isUseful reports whether a process can send a request within a lease with its share. A process that has all of them waits as long as it must.

@@ -5,6 +5,7 @@ package refresh
 import (
 	"context"
 	"errors"
+	"time"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
@@ -63,13 +64,33 @@ func (r *Refresher) Ledger(ctx context.Context, ref account.Ref) (entries []ledg
 	return entries, state, err
 }
 
+// listPatience bounds how long List waits until a session may begin: refreshes may have all of them.
+const listPatience = 30 * time.Second
+
+// awaitSession waits until a session may begin at an institution that works and has not asked to be left alone for longer.
+func (r *Refresher) awaitSession(ctx context.Context, institution string, l limit.Limits) (*limit.Session, error) {
+	until := time.Now().Add(listPatience)
+	for {
+		session, err := r.Pool.Session(ctx, institution, l)
+		var busy *limit.BusyError
+		if !errors.As(err, &busy) || busy.Breaker.State != limit.Closed || time.Now().Add(busy.After).After(until) {
+			return session, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(busy.After):
+		}
+	}
+}
+
 // List logs in to an institution, and returns the accounts that credentials reach.
 func (r *Refresher) List(ctx context.Context, institution string, credentials map[string]string) (list []connector.Account, err error) {
 	i, c, err := r.connectionOf(account.Ref{Institution: institution})
 	if err != nil {
 		return nil, err
 	}
-	permits, err := r.Pool.Session(ctx, institution, LimitsOf(i.Connection))
+	permits, err := r.awaitSession(ctx, institution, LimitsOf(i.Connection))
 	if err != nil {
 		return nil, err
 	}

@@ -331,3 +331,26 @@ func TestSecretsAreHidden(t *testing.T) {
 		})
 	}
 }
+
+// TestListWaits while refreshes have all sessions, but not for an institution that does not work.
+func TestListWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, project.CursorConnector)
+	w.Pool.Lease = func(ctx context.Context, institution string, a limit.Ask) (limit.Part, error) {
+		if len(w.asks) == 0 {
+			w.asks <- a
+			return limit.Part{Wait: time.Millisecond, For: limit.LeaseTime}, nil
+		}
+		return w.lease(ctx, institution, a)
+	}
+	if _, err := w.List(t.Context(), "acme", nil); err != nil || len(w.asks) < 2 {
+		t.Errorf("%v after %d asks", err, len(w.asks))
+	}
+	broken := newWorld(t, project.CursorConnector)
+	broken.Pool.Lease = func(context.Context, string, limit.Ask) (limit.Part, error) {
+		return limit.Part{Wait: time.Second, For: limit.LeaseTime, Breaker: limit.Breaker{State: limit.Open}}, nil
+	}
+	if _, err := broken.List(t.Context(), "acme", nil); !errors.As(err, new(*limit.BusyError)) {
+		t.Error(err)
+	}
+}
