@@ -258,21 +258,39 @@ func (a *App) startAggregation(ctx context.Context) (stop func() error, err erro
 	a.starting.Lock()
 	a.aggregation.scheduler = scheduler
 	a.starting.Unlock()
+	resuming, endResuming := context.WithCancel(context.WithoutCancel(ctx))
+	var group sync.WaitGroup
 	stop = func() error {
+		endResuming()
+		group.Wait()
 		pausing, cancel := context.WithTimeout(context.Background(), pauseTimeout)
 		defer cancel()
 		return errors.Join(scheduler.Unfollow(pausing), stopWorkers())
 	}
-	if err := a.resumeRefreshes(ctx, starter); err != nil {
+	if err := a.resumeRefreshes(ctx, starter, time.Now()); err != nil {
 		return stop, err
 	}
+	group.Go(func() { a.resumeRegularly(resuming, starter) })
 	return stop, scheduler.Follow(ctx)
 }
 
-// resumeRefreshes starts the workflows of refreshes that have begun and not ended, in case they were lost. Those that run stay as they are.
-func (a *App) resumeRefreshes(ctx context.Context, starter flow.Starter) error {
+// resumeInterval is the time between two looks for refreshes whose workflow was lost.
+const resumeInterval = 5 * time.Minute
+
+// resumeRegularly starts the workflows of refreshes again that have not gone on for a while, until ctx ends.
+func (a *App) resumeRegularly(ctx context.Context, starter flow.Starter) {
+	for pause(ctx, resumeInterval); ctx.Err() == nil; pause(ctx, resumeInterval) {
+		if err := a.resumeRefreshes(ctx, starter, time.Now().Add(-resumeInterval)); err != nil && ctx.Err() == nil {
+			a.log.Warn("cannot look for refreshes whose workflow was lost; trying again in five minutes", "error", err)
+		}
+	}
+}
+
+// resumeRefreshes starts the workflows of refreshes that have begun and not ended, and are as they are since a time, in case they were lost. Those that
+// run stay as they are.
+func (a *App) resumeRefreshes(ctx context.Context, starter flow.Starter, since time.Time) error {
 	return a.Accounts().Each(ctx, "", func(one *account.Account) error {
-		if !one.Running {
+		if !one.Running || one.Since.After(since) {
 			return nil
 		}
 		return resumeRefresh(ctx, starter, one)
