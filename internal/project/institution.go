@@ -126,7 +126,22 @@ func parseInstitution(file string, data []byte) (*Institution, []doc.Error) {
 		i.CSV = readCSVMapping(o)
 	}
 	i.Connection = readConnection(o)
+	i.nameServicer(o)
 	return i, src.Errs
+}
+
+// nameServicer makes the bank id of an OFX connector the servicer of an institution that declares none: the statements that are fetched name it, and are
+// read by this file. Without one, what the file says of FITIDs would apply to no statement.
+func (i *Institution) nameServicer(o doc.Section) {
+	if i.Connection == nil || i.Servicer != "" || len(i.Accounts) > 0 {
+		return
+	}
+	if id := i.Connection.Settings["bank_id"]; i.Connection.Kind == OFXConnector && !IsReference(id) {
+		i.Servicer = id
+	}
+	if i.TemporaryIDs && i.Servicer == "" {
+		o.Fail("fitids", "applies to statements of the `servicer` or the `accounts` of this file: declare one of them")
+	}
 }
 
 // readClosed reads the last days of accounts by their numbers. If the institution has no servicer, these must be among its accounts.

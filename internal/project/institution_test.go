@@ -303,3 +303,21 @@ func FuzzInstitutionYAML(f *testing.F) {
 		i.Statements.Expects(day("2024-02-29"))
 	})
 }
+
+// TestServicerOfConnector: what a file says of FITIDs applies to the statements that its connector fetches.
+func TestServicerOfConnector(t *testing.T) {
+	t.Parallel()
+	const ofx = "institution: acme\nfitids: temporary\nconnector: {kind: ofx, url: \"https://ofx.example.com/\""
+	i, errs := parseInstitution("institutions/acme.yaml", []byte(ofx+", bank_id: \"121000999\"}\n"))
+	projecttest.WantErrors(t, errs)
+	if i.Servicer != "121000999" || !i.TemporaryIDs {
+		t.Errorf("%+v", i)
+	}
+	if i, errs = parseInstitution("institutions/acme.yaml", []byte("servicer: BANK\n"+ofx+", bank_id: \"121000999\"}\n")); len(errs) > 0 || i.Servicer != "BANK" {
+		t.Errorf("%+v, %v", i, errs)
+	}
+	_, errs = parseInstitution("institutions/acme.yaml", []byte(ofx+"}\n"))
+	if len(errs) != 1 || errs[0].Line != 2 || !strings.Contains(errs[0].Message, "declare one of them") {
+		t.Errorf("%v", errs)
+	}
+}
