@@ -30,7 +30,7 @@ TESTFLAGS ?=
 FUZZTIME ?= 20000x
 # Readers of statement files get more: PARSERSECONDS says for how long each, and this how many runs that is on two cores.
 PARSERSECONDS ?= 1
-PARSERRATES := [camt]=35000 [csvfile]=3000 [mt940]=35000 [ofx]=15000
+PARSERRATES := [format/camt]=35000 [format/csvfile]=3000 [format/mt940]=35000 [format/ofx]=15000
 # Making inputs that reach new code smaller is bounded, as it otherwise takes a minute for each and runs nothing meanwhile.
 FUZZFLAGS := -fuzzminimizetime 20x
 FUZZIN := cmd internal
@@ -91,7 +91,7 @@ fuzz: ## Run each fuzz target FUZZTIME (20000x) times, readers of statements as 
 	go test -list '^Fuzz' $$packages \
 	| awk '/^Fuzz/ { names[n++] = $$1 } $$1 == "ok" { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' \
 	| while read -r package name; do \
-		runs=$(FUZZTIME); rate=$${rates[$${package##*/}]:-}; \
+		runs=$(FUZZTIME); folder=$${package%/*}; rate=$${rates[$${folder##*/}/$${package##*/}]:-}; \
 		if [ -n "$$rate" ]; then runs=$$((rate * $(PARSERSECONDS)))x; fi; \
 		echo "go test -run '^$$' -fuzz '^$$name$$' -fuzztime $$runs $(FUZZFLAGS) $$package"; \
 		go test -run '^$$' -fuzz "^$$name$$" -fuzztime "$$runs" $(FUZZFLAGS) -timeout 0 "$$package" < /dev/null; \
