@@ -37,6 +37,7 @@ func (e *element) text(path ...string) string { return e.find(path...).value }
 
 var (
 	versionHeader = regexp.MustCompile(`(?i)\bVERSION[:=]\s*"?(\d{3})`)
+	ofxElement    = regexp.MustCompile(`(?i)<OFX>`)
 	ofxHeader     = regexp.MustCompile(`(?i)OFXHEADER[:=]`)
 	tag           = regexp.MustCompile(`<(/?)([A-Za-z0-9.]+)\s*(/?)>([^<]*)`)
 )
@@ -46,10 +47,11 @@ const maxDepth = 32
 
 // readOFX returns the version of a request and its content, whose name is OFX. In 1.x leaves need not be closed.
 func readOFX(body string) (version string, root *element, err error) {
-	start := strings.Index(strings.ToUpper(body), "<OFX>")
-	if start < 0 || !ofxHeader.MatchString(body[:start]) {
+	begin := ofxElement.FindStringIndex(body)
+	if begin == nil || !ofxHeader.MatchString(body[:begin[0]]) {
 		return "", nil, errors.New("this is not an OFX request")
 	}
+	start := begin[0]
 	header := body[:start]
 	if at := strings.Index(header, "?>"); strings.HasPrefix(strings.TrimSpace(header), "<?xml") && at >= 0 {
 		header = header[at:] // the XML declaration has a version, too
