@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/ledger"
 	"bursar/internal/app"
 	"bursar/internal/failure"
 	"bursar/internal/project"
@@ -41,7 +42,8 @@ If the institution asks a question, such as a one-time password, the refresh wai
 asks for it, else ` + "`bursar account answer`" + ` gives it. Without ` + "`bursar up`" + `, a refresh that waits for a person is left, and the next
 one of the account goes on with it.
 
-The exit code is 1 if a refresh fails. Ctrl-C ends the waiting, not refreshes that ` + "`bursar up`" + ` does.`,
+The exit code is 1 if a refresh fails, and 4 if none fails and the transactions of an account do not sum to the balance that its
+institution states. Ctrl-C ends the waiting, not refreshes that ` + "`bursar up`" + ` does.`,
 		Example: `  bursar account refresh acme/checking:42
   bursar account refresh acme/checking:42 bridge/ACT-7
   bursar account refresh --institution acme --json`,
@@ -256,11 +258,28 @@ func refreshErrors(list []refreshed) error {
 			first = list[i].err
 		}
 	}
-	if failed < 2 && len(list) == 1 || failed == 0 {
+	switch {
+	case failed == 0:
+		return brokenBalances(list)
+	case len(list) == 1:
 		return first
 	}
 	text := fmt.Sprintf("%s of %s are not refreshed, the first because: %v", formatCount(failed), plural(len(list), "account", "accounts"), first)
 	return withHint(&accountError{text, failure.Of(first)}, "`bursar account status` lists them with what to do")
+}
+
+// brokenBalances returns an error if the transactions of accounts do not sum to the balances that their institutions state (rule 4).
+func brokenBalances(list []refreshed) error {
+	broken := 0
+	for i := range list {
+		if list[i].Verdict == string(ledger.Broken) {
+			broken++
+		}
+	}
+	if broken == 0 {
+		return nil
+	}
+	return withHint(&unbalancedError{error: errors.New(plural(broken, "balance is", "balances are") + " BROKEN")}, "`bursar account show` has the transactions, to compare with those of the institution")
 }
 
 func (c *cli) printRefreshed(list []refreshed) error {

@@ -263,3 +263,19 @@ func TestAccountMistakes(t *testing.T) {
 		t.Errorf("without accounts: %s", got)
 	}
 }
+
+// TestBrokenBalance: a balance that the transactions do not explain is no success.
+func TestBrokenBalance(t *testing.T) {
+	t.Parallel()
+	p := openAccounts(t, "ofx", bank.Options{Seed: 7})
+	p.with(p.bank.Accounts()[0].User, 0, "vault", "set", "user")
+	p.with(p.bank.Accounts()[0].Password, 0, "vault", "set", "password")
+	p.must(0, "account", "add", "acme", p.id, "--credential", "user=vault:user", "--credential", "password=vault:password")
+	p.must(0, "account", "refresh", p.ref)
+	p.bank.Damage(p.bank.Accounts()[0].ID, bank.WrongBalance)
+	p.bank.Act(p.bank.Accounts()[0].ID, func(l *bank.Ledger) { l.Book(-1234) })
+	p.bank.Advance(48 * time.Hour)
+	if got := p.must(4, "account", "refresh", p.ref); !strings.Contains(got.err, "1 balance is BROKEN") || !strings.Contains(got.out, "BROKEN") {
+		t.Errorf("%s\n%s", got.out, got.err)
+	}
+}

@@ -39,7 +39,7 @@ func (a *App) Institutions(ctx context.Context) (list []InstitutionStatus, err e
 		if one.Institution, err = a.Accounts().Institution(ctx, i.Name); err != nil {
 			return nil, err
 		}
-		b, err := a.Accounts().Breaker(ctx, i.Name)
+		b, err := a.breaker(ctx, i.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +49,18 @@ func (a *App) Institutions(ctx context.Context) (list []InstitutionStatus, err e
 		list = append(list, one)
 	}
 	return list, nil
+}
+
+// breakerAge is how long after its end the record of a breaker counts: each attempt makes a new one, unless what decides about them was lost.
+const breakerAge = 10 * time.Minute
+
+// breaker returns the breaker of an institution. One whose record does not count any more is closed.
+func (a *App) breaker(ctx context.Context, institution string) (account.Breaker, error) {
+	b, err := a.Accounts().Breaker(ctx, institution)
+	if err != nil || time.Since(b.Until) >= breakerAge {
+		return account.Breaker{}, err
+	}
+	return b, nil
 }
 
 // connected returns a declared institution that has a connector.
@@ -169,13 +181,7 @@ func (a *App) refreshes() bool {
 // accountsChanged notifies whoever decides what is due. What a person has asked for is recorded already: without the notification it is noticed
 // later.
 func (a *App) accountsChanged(ctx context.Context) {
-	a.starting.Lock()
-	scheduler := a.aggregation.scheduler
-	a.starting.Unlock()
-	if scheduler == nil {
-		return // it is noticed within a minute
-	}
-	if err := scheduler.Wake(ctx); err != nil {
+	if err := a.wake(ctx, flow.NewScheduler, &a.aggregation.scheduler); err != nil {
 		a.log.Warn("a change of accounts is recorded, but the processes that refresh them are not notified", "error", err)
 	}
 }

@@ -5,7 +5,6 @@ package app
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -93,13 +92,8 @@ func (a *App) refreshed(one *account.Account) {
 
 // refreshStarter connects to Temporal, and returns what starts the workflows of accounts.
 func (a *App) refreshStarter(ctx context.Context) (flow.Starter, error) {
-	a.starting.Lock()
-	defer a.starting.Unlock()
-	connection, err := a.connectTemporal(ctx)
-	if err != nil {
-		return flow.Starter{}, err
-	}
-	return flow.Starter{Client: connection.Client(), Project: a.id}, nil
+	c, err := a.TemporalClient(ctx)
+	return flow.Starter{Client: c, Project: a.id}, err
 }
 
 // leaseInstitution asks for this process's part of an institution's limits.
@@ -251,27 +245,14 @@ func (a *App) startAggregation(ctx context.Context) (stop func() error, err erro
 		return stopWorkers, err
 	}
 	starter, err := a.refreshStarter(ctx)
+	if err == nil {
+		err = a.resumeRefreshes(ctx, starter, time.Now())
+	}
 	if err != nil {
 		return stopWorkers, err
 	}
-	scheduler := flow.NewScheduler(starter.Client, a.id, a.IsShared(), a.log)
-	a.starting.Lock()
-	a.aggregation.scheduler = scheduler
-	a.starting.Unlock()
-	resuming, endResuming := context.WithCancel(context.WithoutCancel(ctx))
-	var group sync.WaitGroup
-	stop = func() error {
-		endResuming()
-		group.Wait()
-		pausing, cancel := context.WithTimeout(context.Background(), pauseTimeout)
-		defer cancel()
-		return errors.Join(scheduler.Unfollow(pausing), stopWorkers())
-	}
-	if err := a.resumeRefreshes(ctx, starter, time.Now()); err != nil {
-		return stop, err
-	}
-	group.Go(func() { a.resumeRegularly(resuming, starter) })
-	return stop, scheduler.Follow(ctx)
+	resume := func(ctx context.Context) { a.resumeRegularly(ctx, starter) }
+	return a.follow(ctx, flow.NewScheduler, &a.aggregation.scheduler, resume, stopWorkers)
 }
 
 // resumeInterval is the time between two looks for refreshes whose workflow was lost.

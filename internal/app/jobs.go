@@ -67,13 +67,8 @@ func (a *App) workerName() string {
 
 // jobStarter connects to Temporal, and returns what starts the workflows of slots.
 func (a *App) jobStarter(ctx context.Context) (flow.Starter, error) {
-	a.starting.Lock()
-	defer a.starting.Unlock()
-	connection, err := a.connectTemporal(ctx)
-	if err != nil {
-		return flow.Starter{}, err
-	}
-	return flow.Starter{Client: connection.Client(), Project: a.id}, nil
+	c, err := a.TemporalClient(ctx)
+	return flow.Starter{Client: c, Project: a.id}, err
 }
 
 // startJobWorkers starts the workers of the role job, until stop, which is never nil. It does nothing if this process has them.
@@ -116,25 +111,7 @@ func (a *App) startJobs(ctx context.Context) (stop func() error, err error) {
 	if err != nil {
 		return stopWorkers, err
 	}
-	starter, err := a.jobStarter(ctx)
-	if err != nil {
-		return stopWorkers, err
-	}
-	scheduler := flow.NewScheduler(starter.Client, a.id, a.IsShared(), a.log)
-	a.starting.Lock()
-	a.jobs.scheduler = scheduler
-	a.starting.Unlock()
-	pruning, endPruning := context.WithCancel(context.WithoutCancel(ctx))
-	var group sync.WaitGroup
-	group.Go(func() { a.pruneJobs(pruning) })
-	stop = func() error {
-		endPruning()
-		group.Wait()
-		pausing, cancel := context.WithTimeout(context.Background(), pauseTimeout)
-		defer cancel()
-		return errors.Join(scheduler.Unfollow(pausing), stopWorkers(), a.closeMail())
-	}
-	return stop, scheduler.Follow(ctx)
+	return a.follow(ctx, flow.NewScheduler, &a.jobs.scheduler, a.pruneJobs, func() error { return errors.Join(stopWorkers(), a.closeMail()) })
 }
 
 // jobNames returns the names of the declared jobs, sorted.
@@ -156,20 +133,7 @@ func (a *App) needsJobs(ctx context.Context) (bool, error) {
 
 // wakeJobs notifies the workflow of schedules that something has changed.
 func (a *App) wakeJobs(ctx context.Context) error {
-	a.starting.Lock()
-	scheduler := a.jobs.scheduler
-	a.starting.Unlock()
-	if scheduler != nil {
-		return scheduler.Wake(ctx)
-	}
-	if !a.IsShared() {
-		return nil // nobody follows the schedules
-	}
-	starter, err := a.jobStarter(ctx)
-	if err != nil {
-		return err
-	}
-	return flow.NewScheduler(starter.Client, a.id, true, a.log).Wake(ctx)
+	return a.wake(ctx, flow.NewScheduler, &a.jobs.scheduler)
 }
 
 // followsJobs reports whether this process starts slots when they are due.

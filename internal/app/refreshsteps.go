@@ -27,8 +27,6 @@ const (
 	leastAhead = 8
 	// decideAgain is the time between two decisions while more accounts are due than are begun.
 	decideAgain = 300 * time.Millisecond
-	// breakerAge is how long after its end the record of a breaker counts: each attempt makes a new one, unless what decides about them was lost.
-	breakerAge = 10 * time.Minute
 )
 
 // Decide begins the refreshes that are due. Institutions that do not work are left alone.
@@ -49,7 +47,7 @@ func (s refreshSteps) Decide(ctx context.Context) (out flow.Decision, err error)
 
 func (s refreshSteps) decideInstitution(ctx context.Context, i *project.Institution) (account.Begun, error) {
 	now := time.Now()
-	b, err := s.Accounts().Breaker(ctx, i.Name)
+	b, err := s.breaker(ctx, i.Name)
 	if err != nil {
 		return account.Begun{}, err
 	}
@@ -57,7 +55,7 @@ func (s refreshSteps) decideInstitution(ctx context.Context, i *project.Institut
 		return account.Begun{Again: b.Until}, nil
 	}
 	ahead := max(leastAhead, aheadPerSession*i.Connection.Limits.Sessions)
-	if b.State != "" && now.Sub(b.Until) < breakerAge {
+	if b.State != "" {
 		ahead = 1 // the one that tries whether it works again
 	}
 	begun, err := s.Accounts().Due(ctx, i.Name, refresh.RulesOf(i.Connection), ahead)

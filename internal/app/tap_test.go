@@ -3,16 +3,13 @@
 package app
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"bursar/internal/aggregate/account"
+	"bursar/internal/aggregate/connector/singer/singertest"
 	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/vault"
 )
@@ -28,10 +25,7 @@ fi
 
 func TestTapPostgresKilled(t *testing.T) {
 	t.Parallel()
-	tap, err := exec.LookPath("tap-postgres")
-	if err != nil {
-		t.Skip("tap-postgres, the program of another maker, is not on PATH: pip install meltanolabs-tap-postgres==0.10.0")
-	}
+	tap := singertest.Tap(t)
 	location := postgrestest.Shared(t).Database(t)
 	postgrestest.ExecIn(t, location, "CREATE TABLE payments (id bigint PRIMARY KEY, kind text NOT NULL, amount numeric(18,2) NOT NULL)",
 		"INSERT INTO payments SELECT i, 'k', i * 1.01 FROM generate_series(1, 2500) i")
@@ -62,33 +56,10 @@ func TestTapPostgresKilled(t *testing.T) {
 // openTap opens a project whose institution pg is a database, with the catalog that the program discovers.
 func openTap(t *testing.T, tap, location string) *App {
 	t.Helper()
-	u, err := url.Parse(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	config := map[string]any{
-		"host": u.Hostname(), "port": json.RawMessage(u.Port()), "user": u.User.Username(), "database": strings.TrimPrefix(u.Path, "/"), "filter_schemas": []string{"public"},
-	}
+	config, catalog, password := singertest.Files(t, tap, location)
 	dir := t.TempDir()
-	put := func(name string, value any) {
-		text, err := json.Marshal(value)
-		if err != nil {
-			t.Fatal(err)
-		}
-		putFile(t, dir, name, string(text))
-	}
-	put("tap.json", config)
-	config["password"] = password
-	secret := t.TempDir()
-	text, err := json.Marshal(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	putFile(t, secret, "discover.json", string(text))
-	put("catalog.json", discover(t, tap, filepath.Join(secret, "discover.json")))
 	for name, text := range map[string]string{
-		"bursar.yaml": "", "tap.sh": fmt.Sprintf(cutTap, tap),
+		"bursar.yaml": "", "tap.sh": fmt.Sprintf(cutTap, tap), "tap.json": string(config), "catalog.json": string(catalog),
 		"streams/payments.yaml": "stream: payments\nformat: jsonl\nid: id\ncolumns: {id: {type: bigint}, kind: {type: string}, amount: {type: \"decimal(18,2)\"}}\ntotals: {amount: {sum: amount}}\n",
 		"pipelines/sums.yaml":   "pipeline: sums\nfrom: payments\nkey: kind\nartifact: {rows: {count: true}, amount: {sum: amount}}\nconserve: {amount: amount}\n",
 		"institutions/pg.yaml":  "institution: pg\nconnector: {kind: exec, command: [/bin/sh, tap.sh], config: tap.json, catalog: catalog.json, streams: {public-payments: payments}}\nrefresh: {every: never}\n",
@@ -104,28 +75,6 @@ func openTap(t *testing.T, tap, location string) *App {
 		t.Fatal(err)
 	}
 	return a
-}
-
-// discover returns the catalog that the program discovers, in which rows are read from the last id on.
-func discover(t *testing.T, tap, config string) any {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), tap, "--config", config, "--discover").Output()
-	if err != nil {
-		t.Fatalf("discover: %v", err)
-	}
-	var catalog struct {
-		Streams []map[string]any `json:"streams"`
-	}
-	if err := json.Unmarshal(out, &catalog); err != nil {
-		t.Fatal(err)
-	}
-	for _, stream := range catalog.Streams {
-		stream["replication_method"], stream["replication_key"] = "INCREMENTAL", "id"
-		stream["metadata"] = []any{map[string]any{"breadcrumb": []string{}, "metadata": map[string]any{
-			"replication-method": "INCREMENTAL", "replication-key": "id", "selected": true, "table-key-properties": []string{"id"}, "schema-name": "public",
-		}}}
-	}
-	return catalog
 }
 
 // checkSums compares the stored rows with those of the table.

@@ -3,6 +3,7 @@
 package temporal
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -18,4 +19,17 @@ func WorkerOptions() worker.Options {
 		// A workflow goes on in the process that has it in memory. If that one is gone, it goes on in another after this time.
 		StickyScheduleToStartTimeout: time.Second,
 	}
+}
+
+// StartWorkers starts workers in this order. If one cannot be started, those before it are stopped.
+func StartWorkers(workers ...worker.Worker) error {
+	for i, w := range workers {
+		if err := w.Start(); err != nil {
+			for _, started := range slices.Backward(workers[:i]) {
+				started.Stop()
+			}
+			return err
+		}
+	}
+	return nil
 }

@@ -128,16 +128,7 @@ func NewWorkers(s Starter, steps Steps) *Workers {
 }
 
 // Start starts the workers.
-func (w *Workers) Start() error {
-	if err := w.stores.Start(); err != nil {
-		return err
-	}
-	if err := w.visits.Start(); err != nil {
-		w.stores.Stop()
-		return err
-	}
-	return nil
-}
+func (w *Workers) Start() error { return temporal.StartWorkers(w.stores, w.visits) }
 
 // Stop stops the workers, those that visit institutions first. release is called in between: nothing is sent to an institution any more, and its
 // workflow still answers.

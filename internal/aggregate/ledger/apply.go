@@ -4,7 +4,6 @@ package ledger
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"bursar/internal/aggregate/connector"
@@ -35,15 +34,15 @@ func Apply(a Account, known []Entry, s State, c *connector.Changes, at time.Time
 	b.prune()
 	verdicts := b.judge(r, balances)
 	stated := b.keepBalances(balances)
-	return b.result(&s, verdicts, stated, r.warnings), nil
+	return b.result(verdicts, stated, r.warnings), nil
 }
 
 // result ends an operation.
-func (b *book) result(before *State, verdicts []Verdict, stated []Stated, warnings []error) Result {
+func (b *book) result(verdicts []Verdict, stated []Stated, warnings []error) Result {
 	entries, versions := b.finish()
 	return Result{
 		Entries: entries, Versions: versions, Balances: stated, State: b.state,
-		Suggested: b.newest(before.Open), Verdicts: verdicts, Warnings: warnings,
+		Verdicts: verdicts, Warnings: warnings,
 	}
 }
 
@@ -54,7 +53,7 @@ func Accept(a Account, known []Entry, s State, id string, at time.Time) (Result,
 		return Result{}, err
 	}
 	b.merge(b.entries[o.Older], b.entries[o.Newer], ByPerson, "accepted: "+o.Evidence)
-	return b.decided(&s), nil
+	return b.decided(), nil
 }
 
 // Reject records that the two transactions of an open suggestion are separate ones. It is never suggested again.
@@ -65,7 +64,7 @@ func Reject(a Account, known []Entry, s State, id string, at time.Time) (Result,
 	}
 	b.reject(o.Pair)
 	b.decidedPairs[o.Pair] = true
-	return b.decided(&s), nil
+	return b.decided(), nil
 }
 
 // Undo separates a transaction at one of its earlier ids: what it became later is a transaction of its own, and stays one.
@@ -84,20 +83,7 @@ func Undo(a Account, known []Entry, s State, entry, source string, at time.Time)
 	}
 	newer := b.split(e, position, fmt.Sprintf("a person says that %q is a separate transaction", source))
 	b.reject(Pair{e.ID, newer.ID})
-	return b.decided(&s), nil
-}
-
-// Reopen accepts the difference of a currency: its opening follows from the last stated balance. No transaction changes.
-func Reopen(a Account, known []Entry, s State, currency string, at time.Time) (Result, error) {
-	b, err := open(a, known, s, at)
-	if err != nil {
-		return Result{}, err
-	}
-	if bookedOf(b.state.Stated, currency) == nil {
-		return Result{}, failure.Wrap(failure.Data, fmt.Errorf("account %q has no stated balance in %q", a.ID, currency))
-	}
-	b.state.Controls = slices.DeleteFunc(b.state.Controls, func(c Control) bool { return c.Currency == currency })
-	return b.decided(&s), nil
+	return b.decided(), nil
 }
 
 // openSuggestion finds an open suggestion about entries that still are what they were.
@@ -114,7 +100,7 @@ func openSuggestion(a Account, known []Entry, s State, id string, at time.Time) 
 }
 
 // decided ends a decision of a person. The last stated balances are compared again.
-func (b *book) decided(before *State) Result {
+func (b *book) decided() Result {
 	b.prune()
-	return b.result(before, b.judge(nil, b.state.Stated), nil, nil)
+	return b.result(b.judge(nil, b.state.Stated), nil, nil)
 }

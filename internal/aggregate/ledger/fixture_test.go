@@ -55,8 +55,8 @@ func (f *fixture) apply(c *connector.Changes) Result {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if len(again.Versions)+len(again.Entries)+len(again.Suggested)+len(again.Balances) > 0 {
-		f.t.Fatalf("the same changes again: %+v\n%+v\n%+v", again.Versions, again.Entries, again.Suggested)
+	if len(again.Versions)+len(again.Entries)+len(again.Balances) > 0 || !reflect.DeepEqual(again.State.Open, f.state.Open) {
+		f.t.Fatalf("the same changes again: %+v\n%+v\n%+v", again.Versions, again.Entries, again.State.Open)
 	}
 	if !reflect.DeepEqual(again.Verdicts, r.Verdicts) {
 		f.t.Fatalf("the same changes again have verdicts %+v, not %+v", again.Verdicts, r.Verdicts)

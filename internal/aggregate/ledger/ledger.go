@@ -108,9 +108,8 @@ type Result struct {
 	Balances []Stated  // events to be stored
 	State    State     // instead of the one before
 
-	Suggested []Suggestion // those of State.Open that are new
-	Verdicts  []Verdict    // by currency, sorted
-	Warnings  []error      // of class Data: each names what was left out
+	Verdicts []Verdict // by currency, sorted
+	Warnings []error   // of class Data: each names what was left out
 }
 
 // dayLayout is how days are written.

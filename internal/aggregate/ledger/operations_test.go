@@ -233,32 +233,6 @@ func TestBrokenNamesTheFigures(t *testing.T) {
 	}
 }
 
-// TestReopen accepts a difference, from which on balances are compared again.
-func TestReopen(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t)
-	for _, c := range []struct{ text, want string }{
-		{"t1 posted -5 2; balance 95 2", "CLAIMED"},
-		{"balance 94 3", "BROKEN"},
-		{"t2 posted -1 4; balance 93 4", "BROKEN"},
-		{"", "CLAIMED"},
-		{"t3 posted -1 5; balance 92 5", "PROVEN"},
-		{"balance 95 6", "BROKEN"},
-	} {
-		if c.text == "" {
-			f.decide(Reopen, "EUR")
-		} else {
-			f.apply(changesOf(t, c.text))
-		}
-		if got := f.verdict("EUR"); got != c.want {
-			t.Fatalf("%q: %s instead of %s", c.text, got, c.want)
-		}
-	}
-	if _, err := Reopen(checking, f.known(), f.state, "USD", f.clock); failure.Of(err) != failure.Data {
-		t.Error(err)
-	}
-}
-
 // TestLargeAccount posts and re-issues all of many entries, in a time that grows with their number only.
 func TestLargeAccount(t *testing.T) {
 	t.Parallel()
@@ -280,8 +254,8 @@ func TestLargeAccount(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(r.Entries) != size || len(r.Suggested) > maxOpen {
-			t.Fatalf("list %d changes %d entries and suggests %d", i, len(r.Entries), len(r.Suggested))
+		if len(r.Entries) != size || len(r.State.Open) > maxOpen {
+			t.Fatalf("list %d changes %d entries and has %d suggestions", i, len(r.Entries), len(r.State.Open))
 		}
 		known, state = r.Entries, r.State
 	}

@@ -107,20 +107,6 @@ func (b *book) prune() {
 	})
 }
 
-// newest are the open suggestions that the operation has made.
-func (b *book) newest(before []Suggestion) (list []Suggestion) {
-	known := map[string]bool{}
-	for i := range before {
-		known[before[i].ID] = true
-	}
-	for _, s := range b.state.Open {
-		if !known[s.ID] {
-			list = append(list, s)
-		}
-	}
-	return list
-}
-
 // control is what the balances of a currency are compared with, or nil.
 func (s *State) control(currency string) *Control {
 	at, known := slices.BinarySearchFunc(s.Controls, currency, func(c Control, name string) int { return cmp.Compare(c.Currency, name) })

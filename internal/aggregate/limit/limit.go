@@ -46,6 +46,16 @@ type Report struct {
 	RetryAfter time.Duration `json:"retry_after,omitempty"`
 }
 
+// after returns the report of what two reports say, of which the argument is the earlier.
+func (r Report) after(earlier Report) Report {
+	if r.Succeeded == 0 {
+		r.Failed += earlier.Failed
+	}
+	r.Succeeded += earlier.Succeeded
+	r.RetryAfter = max(r.RetryAfter, earlier.RetryAfter)
+	return r
+}
+
 // Ask asks for a part, or renews it, and reports.
 type Ask struct {
 	Process string `json:"process"`

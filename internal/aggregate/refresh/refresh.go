@@ -6,19 +6,15 @@ package refresh
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"bursar/internal/aggregate/account"
 	"bursar/internal/aggregate/connector"
-	"bursar/internal/aggregate/connector/web"
 	"bursar/internal/aggregate/limit"
 	"bursar/internal/catalog"
 	"bursar/internal/failure"
@@ -216,88 +212,4 @@ func since(a *account.Account, c *project.Connection, now time.Time) time.Time {
 		return now.Add(-c.Refresh.Since)
 	}
 	return a.Covered.Add(-min(overlap, c.Refresh.Since))
-}
-
-// login returns how a session of an account is opened, and what hides its secrets in errors.
-func (r *Refresher) login(i *project.Institution, a *account.Account, permits *limit.Session) (l connector.Login, hide func(error) error, err error) {
-	l = connector.Login{Settings: map[string]string{}, Folder: r.Project.Dir, Credentials: map[string]vault.Secret{}, Permit: permits.Permit}
-	var secrets []string
-	for key, text := range i.Connection.Settings {
-		value, err := r.Resolve(i.File, i.LineOf("connector."+key, text), "connector."+key, text)
-		if err != nil {
-			return l, nil, err
-		}
-		l.Settings[key] = value.Reveal()
-		if vault.IsSecret(text) {
-			secrets = append(secrets, value.Reveal())
-		}
-	}
-	if len(i.Connection.Command) > 0 {
-		command, err := json.Marshal(i.Connection.Command)
-		if err != nil {
-			return l, nil, err
-		}
-		l.Settings["command"] = string(command)
-	}
-	for name, text := range i.Connection.Env {
-		value, err := r.Resolve(i.File, i.LineOf("connector.env."+name, text), "connector.env."+name, text)
-		if err != nil {
-			return l, nil, err
-		}
-		l.Credentials["env."+name] = value
-		secrets = append(secrets, value.Reveal())
-	}
-	for name, text := range a.Credentials {
-		value, err := r.Resolve("", 0, "the credential "+name+" of account "+a.String(), text)
-		if err != nil {
-			return l, nil, err
-		}
-		l.Credentials[name] = value
-		secrets = append(secrets, value.Reveal())
-	}
-	if a.Answer != "" {
-		if l.Answer, err = r.Decrypt(a.Answer); err != nil {
-			return l, nil, fmt.Errorf("read the answer for account %s: %w", a, err)
-		}
-		secrets = append(secrets, l.Answer.Reveal())
-	}
-	if l.HTTP, err = r.client(i); err != nil {
-		return l, nil, err
-	}
-	return l, func(err error) error { return vault.Hide(err, "a credential of "+a.String(), secrets...) }, nil
-}
-
-// client returns the HTTP client of an institution, whose connections its sessions share.
-func (r *Refresher) client(i *project.Institution) (*http.Client, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c := r.clients[i.Name]; c != nil {
-		return c, nil
-	}
-	o := web.Options{Timeout: i.Connection.Timeout, Permit: limit.Permit}
-	if i.Connection.CA != "" {
-		ca, err := os.ReadFile(filepath.Join(r.Project.Dir, i.Connection.CA))
-		if err != nil {
-			return nil, fmt.Errorf("read the certificates of institution %s: %w", i.Name, err)
-		}
-		o.RootCA = ca
-	}
-	c, err := web.NewClient(o)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%d: %w", i.File, i.LineOf("connector.ca", ""), err)
-	}
-	if r.clients == nil {
-		r.clients = map[string]*http.Client{}
-	}
-	r.clients[i.Name] = c
-	return c, nil
-}
-
-// Close closes the connections to institutions.
-func (r *Refresher) Close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.clients {
-		c.CloseIdleConnections()
-	}
 }

@@ -165,16 +165,7 @@ func NewWorkers(s Starter, steps Steps, stopTimeout time.Duration) *Workers {
 }
 
 // Start starts the workers.
-func (w *Workers) Start() error {
-	if err := w.decides.Start(); err != nil {
-		return err
-	}
-	if err := w.executes.Start(); err != nil {
-		w.decides.Stop()
-		return err
-	}
-	return nil
-}
+func (w *Workers) Start() error { return temporal.StartWorkers(w.decides, w.executes) }
 
 // Stop stops the workers, those of tasks first.
 func (w *Workers) Stop() {

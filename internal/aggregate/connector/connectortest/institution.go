@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+
+	"bursar/internal/aggregate/connector/web"
 )
 
 // Trouble is what goes wrong with all answers of an institution.
@@ -62,6 +64,16 @@ func (i *Institution) Requests() int64 { return i.requests.Load() }
 // RootCA returns the certificate of the server as PEM.
 func (i *Institution) RootCA() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.Certificate().Raw})
+}
+
+// Client returns a client that trusts the server, until the test ends.
+func (i *Institution) Client(t testing.TB) *http.Client {
+	client, err := web.NewClient(web.Options{RootCA: i.RootCA()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.CloseIdleConnections)
+	return client
 }
 
 func (i *Institution) answer(w http.ResponseWriter, r *http.Request, handler http.Handler) {

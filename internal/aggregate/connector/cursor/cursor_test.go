@@ -16,7 +16,6 @@ import (
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/connector/connectortest"
 	"bursar/internal/aggregate/connector/cursor"
-	"bursar/internal/aggregate/connector/web"
 	"bursar/internal/failure"
 	"bursar/internal/vault"
 )
@@ -125,11 +124,7 @@ func TestConformance(t *testing.T) {
 func fetch(t *testing.T, a *api, r connector.Request) (*connectortest.Recorder, error) {
 	t.Helper()
 	institution := connectortest.NewInstitution(t, a)
-	client, err := web.NewClient(web.Options{RootCA: institution.RootCA()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
+	client := institution.Client(t)
 	l := login(institution.URL)
 	l.HTTP = client
 	s, err := cursor.Connector{}.LogIn(t.Context(), l)

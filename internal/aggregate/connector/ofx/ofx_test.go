@@ -15,7 +15,6 @@ import (
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/connector/connectortest"
 	"bursar/internal/aggregate/connector/ofx"
-	"bursar/internal/aggregate/connector/web"
 	format "bursar/internal/aggregate/format/ofx"
 	"bursar/internal/aggregate/format/statement/statementtest"
 	"bursar/internal/failure"
@@ -59,11 +58,7 @@ func day(text string) time.Time {
 func open(t *testing.T, b *bank, change func(*connector.Login)) connector.Session {
 	t.Helper()
 	institution := connectortest.NewInstitution(t, b)
-	client, err := web.NewClient(web.Options{RootCA: institution.RootCA()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
+	client := institution.Client(t)
 	l := login(institution.URL, "203")
 	l.HTTP = client
 	if change != nil {

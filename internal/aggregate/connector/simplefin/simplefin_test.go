@@ -17,7 +17,6 @@ import (
 	"bursar/internal/aggregate/connector"
 	"bursar/internal/aggregate/connector/connectortest"
 	"bursar/internal/aggregate/connector/simplefin"
-	"bursar/internal/aggregate/connector/web"
 	"bursar/internal/failure"
 	"bursar/internal/vault"
 )
@@ -97,11 +96,7 @@ func TestConformance(t *testing.T) {
 func open(t *testing.T, handler http.HandlerFunc) (connector.Session, *http.Client, string) {
 	t.Helper()
 	institution := connectortest.NewInstitution(t, handler)
-	client, err := web.NewClient(web.Options{RootCA: institution.RootCA()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.CloseIdleConnections)
+	client := institution.Client(t)
 	l := login(institution.URL)
 	l.HTTP = client
 	s, err := simplefin.Connector{}.LogIn(t.Context(), l)

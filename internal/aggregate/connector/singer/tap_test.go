@@ -4,27 +4,20 @@ package singer
 
 import (
 	"encoding/json"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"bursar/internal/aggregate/connector/singer/singertest"
 	"bursar/internal/postgres/postgrestest"
 	"bursar/internal/vault"
 )
 
-// tapVersion is the tap-postgres that was tried.
-const tapVersion = "0.10.0"
-
 // TestTapPostgres: amounts keep their digits, and the second fetch goes on from the state of the first one. It repeats the last row.
 func TestTapPostgres(t *testing.T) {
 	t.Parallel()
-	tap, err := exec.LookPath("tap-postgres")
-	if err != nil {
-		t.Skip("tap-postgres, the program of another maker, is not on PATH: pip install meltanolabs-tap-postgres==" + tapVersion)
-	}
+	tap := singertest.Tap(t)
 	server := postgrestest.Shared(t)
 	location := server.Database(t)
 	postgrestest.ExecIn(t, location, "CREATE TABLE payments (id bigint PRIMARY KEY, amount numeric(18,2) NOT NULL, made date NOT NULL)",
@@ -74,54 +67,14 @@ func (f *fetch) payments() (amounts map[string]string, states []string) {
 // newTap returns a fetch by the program with a catalog in which payments are read from the last id on.
 func newTap(t *testing.T, tap, location string) *fetch {
 	t.Helper()
-	u, err := url.Parse(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	password, _ := u.User.Password()
-	config := map[string]any{
-		"host": u.Hostname(), "port": json.RawMessage(u.Port()), "user": u.User.Username(), "database": strings.TrimPrefix(u.Path, "/"),
-		"filter_schemas": []string{"public"},
-	}
+	config, catalog, password := singertest.Files(t, tap, location)
 	f := newFetch(t, "")
-	f.write("tap.json", config)
-	config["password"] = password
-	f.write("discover.json", config)
-	f.write("catalog.json", incremental(t, tap, filepath.Join(f.folder, "discover.json")))
+	for name, text := range map[string][]byte{"tap.json": config, "catalog.json": catalog} {
+		if err := os.WriteFile(filepath.Join(f.folder, name), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	f.settings = map[string]string{"command": `["` + tap + `"]`, "config": "tap.json", "catalog": "catalog.json"}
 	f.credentials["password"] = vault.NewSecret(password)
 	return f
-}
-
-func (f *fetch) write(name string, value any) {
-	f.t.Helper()
-	text, err := json.Marshal(value)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(f.folder, name), text, 0o600)
-	}
-	if err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-// incremental returns the catalog that the program discovers, with id as the replication key of each stream.
-func incremental(t *testing.T, tap, config string) any {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), tap, "--config", config, "--discover").Output()
-	if err != nil {
-		t.Fatalf("discover: %v", err)
-	}
-	var catalog struct {
-		Streams []map[string]any `json:"streams"`
-	}
-	if err := json.Unmarshal(out, &catalog); err != nil {
-		t.Fatal(err)
-	}
-	for _, stream := range catalog.Streams {
-		stream["replication_method"], stream["replication_key"] = "INCREMENTAL", "id"
-		stream["metadata"] = []any{map[string]any{"breadcrumb": []string{}, "metadata": map[string]any{
-			"replication-method": "INCREMENTAL", "replication-key": "id", "selected": true, "table-key-properties": []string{"id"}, "schema-name": "public",
-		}}}
-	}
-	return catalog
 }
